@@ -1,0 +1,55 @@
+# Referral Exchange: every way to run, check and measure it. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lint types fast bench chaos lock docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP) ## .venv with everything and .venv/bin/refex
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "python3 >= 3.11 is needed; say PYTHON=/path/to/python3.11 make ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install ## the whole exchange with moving referrals; prints the URL; Ctrl-C stops it
+	@$(BIN)/refex demo
+
+test: install ## every test of every kind: lint, types, unit, contract, integration, e2e, browser
+	@bash tests/ensure_browser.sh
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+	$(BIN)/pytest -m "not long"
+
+check: lint types fast ## lint, types and fast tests in under a minute
+
+lint: install
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+types: install
+	$(BIN)/mypy
+
+fast: install
+	$(BIN)/pytest -q tests/unit tests/contract
+
+chaos: install ## kill -9 under load and other long failure runs
+	$(BIN)/pytest -m long tests/chaos
+
+bench: install ## measured figures, as ratios where they compare
+	$(BIN)/pytest -s -m long tests/benchmarks
+
+docs: install ## write the generated documents (docs/flow.md, docs/asyncapi.yaml)
+	$(BIN)/python -m docs.generate
+
+lock: ## make requirements.lock anew (needs uv)
+	uv pip compile pyproject.toml --extra embedded --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+
+clean: ## remove what was built here (keeps the data directory)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""Plumbing: settings, Postgres, Kafka, topics, participants, logs and metrics."""

@@ -1,0 +1,56 @@
+"""Postgres: pools that take their part's role, and a reader of named queries from .sql files.
+
+`-- name: x` starts query x in a .sql file beside its only caller. Must never connect as a superuser.
+"""
+
+import re
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import asyncpg
+
+ROLES = {"worker": "refex_writer", "relay": "refex_relay", "reader": "refex_reader", "api": "refex_api"}
+
+
+async def pool(url: str, part: str, min_size: int = 1, max_size: int = 4) -> asyncpg.Pool:
+    """A pool of sessions named `refex-<part>` under the part's role (architecture 12)."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=min_size,
+        max_size=max_size,
+        server_settings=session_settings(part),
+        timeout=5,
+        command_timeout=60,
+    )
+
+
+async def connect(url: str, part: str) -> asyncpg.Connection:
+    """One session of its own, for locks and LISTEN."""
+    return await asyncpg.connect(url, server_settings=session_settings(part), timeout=5)
+
+
+def session_settings(part: str) -> dict[str, str]:
+    """What every session of a part starts with; jit is off: our queries are short."""
+    settings = {"application_name": f"refex-{part}", "jit": "off", "timezone": "UTC"}
+    if part in ROLES:
+        settings["role"] = ROLES[part]
+    return settings
+
+
+@cache
+def queries(package: str, file: str) -> dict[str, str]:
+    """Name -> SQL of a .sql file in a package; raises ValueError when a name stands twice."""
+    text = resources.files(package).joinpath(file).read_text(encoding="utf-8")
+    found: dict[str, str] = {}
+    for part in re.split(r"(?m)^-- name: ", text)[1:]:
+        name, _, sql = part.partition("\n")
+        if name.strip() in found:
+            raise ValueError(f"{package}/{file}: two queries named {name.strip()}")
+        found[name.strip()] = sql.strip()
+    return found
+
+
+def affected(tag: Any) -> int:
+    """The row count of a command tag such as `UPDATE 3`."""
+    return int(str(tag).rsplit(" ", 1)[-1])

@@ -1,0 +1,1 @@
+"""Doors in: partner formats become the canonical submission, and submissions become Kafka events."""

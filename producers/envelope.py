@@ -1,0 +1,173 @@
+"""Every record the doors write: from typed arguments to (topic, key, lane, Avro bytes, headers).
+
+The one place that knows which schema goes to which topic. Must never decide anything about a referral.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from avro_schemas import codec, topics
+from referrals import ids
+from referrals.directory import Service
+from referrals.submission import Submission
+
+PLAIN = b"\x00"
+
+
+class Record(NamedTuple):
+    """One record ready to be sent; its partition is lane mod the partition count."""
+
+    topic: str
+    key: bytes
+    lane: int
+    value: bytes
+    event_id: UUID
+
+    @property
+    def headers(self) -> list[tuple[str, bytes]]:
+        """The headers outsiders may rely on."""
+        return [("event-id", str(self.event_id).encode())]
+
+
+class Said(NamedTuple):
+    """Who says it and when: the part of the envelope that every record carries."""
+
+    event_id: UUID
+    organization: str
+    occurred_at: datetime
+    user: str = ""
+    on_behalf_of: str = ""
+    channel: str = "kafka"
+
+    def fields(self) -> dict[str, Any]:
+        """The envelope's fields as every schema names them."""
+        return {
+            "event_id": str(self.event_id),
+            "occurred_at": int(self.occurred_at.timestamp() * 1000),
+            "organization": self.organization,
+            "user": self.user,
+            "on_behalf_of": self.on_behalf_of,
+            "channel": self.channel,
+        }
+
+
+def seal(content: bytes) -> bytes:
+    """Content about a person as it travels: one format byte (0 = plain), then the bytes."""
+    return PLAIN + content if content else b""
+
+
+def unseal(sealed: bytes) -> bytes:
+    """The content of sealed bytes; raises ValueError for a format this version cannot open."""
+    if sealed[:1] not in (b"", PLAIN):
+        raise ValueError("sealed in a format this version cannot open; update it")
+    return sealed[1:]
+
+
+def submission_bytes(submission: Submission) -> bytes:
+    """The canonical JSON of a submission: fields in declared order, absent ones left out."""
+    return msgspec.json.encode(submission)
+
+
+def submitted(said: Said, submission: Submission, topic: str | None = None) -> Record:
+    """A sender asks; the topic is the sender's own intake unless the API vouches."""
+    referral = ids.referral_id(said.organization, submission.sender_referral_id)
+    fields = {
+        "referral_id": str(referral),
+        "sender_referral_id": submission.sender_referral_id,
+        "sealed": seal(submission_bytes(submission)),
+    }
+    return _record("referral_submitted.v1", said, topic or topics.intake(said.organization), referral, fields)
+
+
+def cancelled(
+    said: Said, sender_referral_id: str, reason: str, note: str = "", topic: str | None = None
+) -> Record:
+    """A sender takes a referral back; reason from cancel_reasons."""
+    referral = ids.referral_id(said.organization, sender_referral_id)
+    fields = {
+        "referral_id": str(referral),
+        "sender_referral_id": sender_referral_id,
+        "reason": reason,
+        "sealed": seal(note.encode()),
+    }
+    return _record("referral_cancelled.v1", said, topic or topics.intake(said.organization), referral, fields)
+
+
+def responded(said: Said, referral: UUID, action: str, **fields: Any) -> Record:
+    """A CBO answers: hop, reason, outcome_code, outcome_need, version, details (mapping), note."""
+    note = str(fields.pop("note", None) or "")
+    details: Mapping[str, Any] = fields.pop("details", None) or {}
+    known = {k: v for k, v in fields.items() if v is not None}
+    known |= {"action": action, "sealed": seal(note.encode()), "referral_id": str(referral)}
+    known["details"] = msgspec.json.encode(details) if details else b""
+    return _record("response_given.v1", said, topics.RESPONSE, referral, known)
+
+
+def assigned(said: Said, referral: UUID, service: str, reason: str = "", version: int = 0) -> Record:
+    """A navigator at the hub picks a service."""
+    fields = {"referral_id": str(referral), "service": service, "reason": reason, "version": version}
+    return _record("service_assigned.v1", said, topics.RESPONSE, referral, fields)
+
+
+def authorized(said: Said, referral: UUID, status: str, number: str, details: Mapping[str, Any]) -> Record:
+    """A plan approves or denies."""
+    fields = {"referral_id": str(referral), "status": status, "number": number}
+    return _record(
+        "authorization_decided.v1",
+        said,
+        topics.RESPONSE,
+        referral,
+        fields | {"details": msgspec.json.encode(details) if details else b""},
+    )
+
+
+def consent_changed(said: Said, consent: UUID, person: UUID, action: str, content: bytes) -> Record:
+    """A consent is granted or revoked; content is the record's JSON."""
+    fields = {"consent_id": str(consent), "person_key": str(person), "action": action}
+    return _record("consent_changed.v1", said, topics.CONSENT, consent, fields | {"sealed": seal(content)})
+
+
+def screened(said: Said, screening: UUID, person: UUID, content: bytes, topic: str | None = None) -> Record:
+    """A screening was made; content is its JSON."""
+    fields = {"screening_id": str(screening), "person_key": str(person), "sealed": seal(content)}
+    return _record(
+        "screening_recorded.v1", said, topic or topics.intake(said.organization), screening, fields
+    )
+
+
+def service_changed(said: Said, service: Service, body: Mapping[str, Any]) -> Record:
+    """A directory service as its source describes it now."""
+    fields = {
+        "service_id": service.id,
+        "routing": msgspec.json.encode(service),
+        "body": msgspec.json.encode(body),
+    }
+    return _record("service_changed.v1", said, topics.DIRECTORY, UUID(service.id), fields)
+
+
+def capacity_changed(said: Said, service: UUID, body: Mapping[str, Any]) -> Record:
+    """A CBO says how much room a service has, or when it is closed."""
+    fields = {"service_id": str(service), "body": msgspec.json.encode(body)}
+    return _record("capacity_changed.v1", said, topics.DIRECTORY, service, fields)
+
+
+def deadline_due(event: UUID, at: datetime, referral: UUID, kind: str, generation: int) -> Record:
+    """A durable deadline came due."""
+    fields = {
+        "event_id": str(event),
+        "occurred_at": int(at.timestamp() * 1000),
+        "referral_id": str(referral),
+        "kind": kind,
+        "generation": generation,
+    }
+    value = codec.encode("deadline_due.v1", fields)
+    return Record(topics.TIMER, str(referral).encode(), ids.lane(referral), value, event)
+
+
+def _record(schema: str, said: Said, topic: str, stream: UUID, fields: Mapping[str, Any]) -> Record:
+    value = codec.encode(schema, {**said.fields(), **fields})
+    return Record(topic, str(stream).encode(), ids.lane(stream), value, said.event_id)

@@ -1,0 +1,48 @@
+"""Contracts as reviewed data files: parties, needs, hop limit, clocks, authorization, targets.
+
+Comes in: referrals/data/contracts/*.json. Goes out: which contract holds for a referral. Never a person's data.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cache
+from importlib import resources
+
+import msgspec
+from msgspec import Struct
+
+DEFAULT = "exchange-default"
+
+
+class Contract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One contract. `needs` empty = every need domain; hours are per priority, `routine` always given."""
+
+    id: str
+    title: str
+    payer: str | None = None
+    needs: tuple[str, ...] = ()
+    hop_limit: int = 3
+    first_response_hours: Mapping[str, float]
+    authorization: bool = False
+    targets: Mapping[str, float] = {}
+
+    def first_response(self, priority: str) -> timedelta:
+        """How long a recipient may take to answer."""
+        hours = self.first_response_hours
+        return timedelta(hours=hours.get(priority, hours["routine"]))
+
+
+@cache
+def contracts() -> dict[str, Contract]:
+    """Every contract by id."""
+    folder = resources.files("referrals").joinpath("data", "contracts")
+    found = [msgspec.json.decode(p.read_bytes(), type=Contract) for p in folder.iterdir()]
+    return {c.id: c for c in sorted(found, key=lambda c: c.id)}
+
+
+def contract_for(payer: str | None, domain: str) -> Contract:
+    """The contract of a payer that covers the need, else the exchange's default."""
+    for contract in contracts().values():
+        if contract.payer is not None and contract.payer == payer and domain in (contract.needs or (domain,)):
+            return contract
+    return contracts()[DEFAULT]

@@ -1,0 +1,209 @@
+"""What has happened to a referral, as frozen structs: the only thing that changes its state.
+
+Never edited after release: a new meaning is a new type. Free text and identity travel in `Fact.sealed`.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from referrals.submission import Coding
+
+
+class _Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+    """The base of every event type; its tag is the `type` that outsiders read."""
+
+
+class ReferralReceived(_Event, frozen=True, kw_only=True, tag="referral-received"):
+    sender: str
+    sender_referral_id: str
+    person_key: UUID
+    domain: str
+    service: Coding | None = None
+    programme: str | None = None
+    code: Coding | None = None
+    digest: str
+    requested_at: datetime
+    contract: str
+    hub: str
+    payer: str | None = None
+    case_id: str | None = None
+    priority: str = "routine"
+    sensitivity: tuple[str, ...] = ()
+    postal_code: str | None = None
+    county: str | None = None
+    language: str | None = None
+    routing: str = "automatic"
+    preferred: str | None = None
+    excluded: tuple[str, ...] = ()
+    consent_status: str = "active"
+    consent_id: str | None = None
+    flags: tuple[str, ...] = ()
+
+
+class ReferralAmended(ReferralReceived, frozen=True, kw_only=True, tag="referral-amended"):
+    """The whole canonical content again, with the names of the fields that changed."""
+
+    changed: tuple[str, ...] = ()
+
+
+class ReferralRefused(_Event, frozen=True, tag="referral-refused"):
+    reason: str
+    detail: str
+
+
+class ReviewNeeded(_Event, frozen=True, tag="review-needed"):
+    reason: str
+    detail: str
+
+
+class ReferralCancelled(_Event, frozen=True, tag="referral-cancelled"):
+    reason: str
+
+
+class ExcludedBy(Struct, frozen=True):
+    rule: str
+    detail: str
+
+
+class Candidate(Struct, frozen=True, omit_defaults=True):
+    service: str
+    organization: str
+    excluded_by: ExcludedBy | None = None
+    score: float | None = None
+    parts: dict[str, float] = {}
+
+
+class RoutingDecided(_Event, frozen=True, tag="routing-decided"):
+    """The decision explained (interfaces.md, Routing); `chosen` is a service id or None."""
+
+    decided_at: datetime
+    policy: str
+    directory_version: int
+    chosen: str | None = None
+    candidates: tuple[Candidate, ...] = ()
+    others_excluded: dict[str, int] = {}
+
+
+class ServiceAssigned(_Event, frozen=True, tag="service-assigned"):
+    service: str
+    organization: str
+    reason: str | None = None
+
+
+class HopRequested(_Event, frozen=True, tag="hop-requested"):
+    hop: str
+    number: int
+    organization: str
+    service: str
+    due_at: datetime
+
+
+class HopEvent(_Event, frozen=True):
+    """The base of every answer to a hop."""
+
+    hop: str
+
+
+class HopAccepted(HopEvent, frozen=True, tag="hop-accepted"):
+    pass
+
+
+class HopRejected(HopEvent, frozen=True, tag="hop-rejected"):
+    reason: str
+
+
+class HopExpired(HopEvent, frozen=True, tag="hop-expired"):
+    pass
+
+
+class HopStarted(HopEvent, frozen=True, tag="hop-started"):
+    pass
+
+
+class HopHeld(HopEvent, frozen=True, tag="hop-held"):
+    reason: str
+    review_date: str | None = None
+    waitlist: dict[str, Any] | None = None
+
+
+class HopResumed(HopEvent, frozen=True, tag="hop-resumed"):
+    pass
+
+
+class HopCompleted(HopEvent, frozen=True, tag="hop-completed"):
+    outcome: str
+    need: str = "unknown"
+
+
+class HopFailed(HopEvent, frozen=True, tag="hop-failed"):
+    outcome: str
+    need: str = "unresolved"
+
+
+class HopCancelled(HopEvent, frozen=True, tag="hop-cancelled"):
+    reason: str
+
+
+class ContactMade(HopEvent, frozen=True, tag="contact-made"):
+    method: str | None = None
+    reached: bool | None = None
+
+
+class ServiceDelivered(HopEvent, frozen=True, tag="service-delivered"):
+    service_event_id: str
+    code: str | None = None
+    date: str | None = None
+    units: float | None = None
+
+
+class NoteAdded(HopEvent, frozen=True, tag="note-added"):
+    """The note itself is sealed."""
+
+
+class AuthorizationDecided(_Event, frozen=True, tag="authorization-decided"):
+    status: str
+    number: str | None = None
+    units: float | None = None
+    from_: str | None = None
+    to: str | None = None
+    reason: str | None = None
+
+
+Event = (
+    ReferralReceived
+    | ReferralAmended
+    | ReferralRefused
+    | ReviewNeeded
+    | ReferralCancelled
+    | RoutingDecided
+    | ServiceAssigned
+    | HopRequested
+    | HopAccepted
+    | HopRejected
+    | HopExpired
+    | HopStarted
+    | HopHeld
+    | HopResumed
+    | HopCompleted
+    | HopFailed
+    | HopCancelled
+    | ContactMade
+    | ServiceDelivered
+    | NoteAdded
+    | AuthorizationDecided
+)
+
+
+class Fact(Struct, frozen=True):
+    """An event and its sealed part (the submission's bytes, a note): what history stores and topics carry."""
+
+    event: Event
+    sealed: bytes = b""
+
+
+def type_of(event: Event) -> str:
+    """The `type` outsiders read, for example `hop-accepted`."""
+    return str(event.__struct_config__.tag)
