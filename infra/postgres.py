@@ -9,6 +9,9 @@ from importlib import resources
 from typing import Any
 
 import asyncpg
+import asyncpg.pool
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 ROLES = {"worker": "refex_writer", "relay": "refex_relay", "reader": "refex_reader", "api": "refex_api"}
 

@@ -6,13 +6,12 @@ In: children that began or ended. It must never let the write end of the pipe re
 import contextlib
 import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from infra.embedded.guardian import TOKEN_VARIABLE
+from infra.embedded.guardian import IGNORED, TOKEN_VARIABLE
 from infra.embedded.processes import Identity, identify
 
 PACKAGE_ROOT = Path(__file__).parents[2]
@@ -21,9 +20,9 @@ PACKAGE_ROOT = Path(__file__).parents[2]
 class Guard:
     """A running guardian and the children it was told of."""
 
-    def __init__(self, log: Path, hold: tuple[int, ...] = ()) -> None:
-        """`hold`: descriptors (the data directory's lock) kept open until the last child is gone."""
-        self.environment = {TOKEN_VARIABLE: secrets.token_hex(16)}
+    def __init__(self, log: Path, token: str, hold: tuple[int, ...] = ()) -> None:
+        """`token` marks the children; `hold`: descriptors (a lock) kept open until the last child is gone."""
+        self.environment = {TOKEN_VARIABLE: token}
         self._log = log
         self._hold = hold
         self._watched: dict[Identity, signal.Signals] = {}
@@ -37,16 +36,12 @@ class Guard:
     def start(self) -> None:
         """Start the guardian and tell it all it must know."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "infra.embedded.guardian"],
-                cwd=PACKAGE_ROOT,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                pass_fds=self._hold,
-            )
+        # A blocked signal stays blocked in the child: it cannot die of one before it has come to ignore it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
+        try:
+            self._process = self._popen()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._send({"token": self.environment[TOKEN_VARIABLE]})
         for identity, number in self._watched.items():
             self._tell("watch", identity, number)
@@ -82,6 +77,18 @@ class Guard:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+    def _popen(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "infra.embedded.guardian"],
+                cwd=PACKAGE_ROOT,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=self._hold,
+            )
 
     def _tell(self, what: str, identity: Identity, number: signal.Signals) -> None:
         self._send(

@@ -12,7 +12,10 @@ from typing import TextIO
 from infra.embedded.processes import Identity, wait_gone, with_environment
 
 TOKEN_VARIABLE = "EXCHANGE_GUARD_TOKEN"  # noqa: S105 - the name of a variable, no secret
-"""Set in every child (not REFEX_*: those are settings): finds one that was started in the instant before its parent died."""
+"""Set in every child (REFEX_* are settings): finds one that was started in the instant before its parent died."""
+
+IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Meant for the parent, whose end is what counts."""
 
 GRACE = 4.0
 """Seconds the orphans get to stop in order before they are killed."""
@@ -20,7 +23,7 @@ GRACE = 4.0
 
 def main() -> None:
     """Listen until the parent is gone, then end what is left."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     token, watched = listen(sys.stdin)
     end(token, watched)

@@ -5,10 +5,12 @@ It must never hand out a file it has not just checked, nor leave a half-written 
 """
 
 import asyncio
+import contextlib
 import hashlib
-import os
+import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from infra.embedded.errors import EmbeddedError
 LOCK_FILE = Path(__file__).with_name("kafka.lock")
 DOWNLOADS_AT_ONCE = 8
 TIMEOUT = 60
+SCRATCH = ".fetching-"
 MEGABYTE = 1_000_000
 
 Progress = Callable[[str], None]
@@ -90,16 +93,19 @@ async def _fetch_all(
     pool: ThreadPoolExecutor, folder: Path, jars: list[Jar], fetch: Fetch, progress: Progress
 ) -> None:
     total = sum(jar.size for jar in jars)
+    _sweep(folder)
     progress(f"kafka: fetching {len(jars)} jars, {total / MEGABYTE:.0f} MB, once")
     loop = asyncio.get_running_loop()
     stop = threading.Event()
     largest_first = sorted(jars, key=lambda jar: -jar.size)
     futures = [loop.run_in_executor(pool, _fetch_one, folder, jar, fetch, stop) for jar in largest_first]
-    done = 0
+    done = told = 0
     try:
         for finished in asyncio.as_completed(futures):
             done += await finished
-            progress(f"kafka: fetched {done / MEGABYTE:.0f} of {total / MEGABYTE:.0f} MB")
+            if done - told >= 5 * MEGABYTE or done == total:
+                told = done
+                progress(f"kafka: fetched {done / MEGABYTE:.0f} of {total / MEGABYTE:.0f} MB")
     except BaseException:
         stop.set()
         for future in futures:
@@ -114,7 +120,7 @@ def _fetch_one(folder: Path, jar: Jar, fetch: Fetch, stop: threading.Event) -> i
     for _ in range(2):
         if stop.is_set():
             return 0
-        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as scratch:
+        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch:
             try:
                 fetched = fetch(jar, Path(scratch))
             except ImportError as error:
@@ -123,13 +129,21 @@ def _fetch_one(folder: Path, jar: Jar, fetch: Fetch, stop: threading.Event) -> i
                 problem = f"{type(error).__name__}: {error}"
                 continue
             if is_intact(fetched, jar):
-                os.replace(fetched, folder / jar.file_name)
+                fetched.replace(folder / jar.file_name)
                 return jar.size
     raise EmbeddedError(
         f"could not fetch {jar} for the embedded broker ({problem}). Check that this machine reaches Maven Central "
         f"(a proxy?) and try again; or copy the files of a machine where it works to {folder}; "
         "or use a broker of your own with REFEX_KAFKA_BOOTSTRAP"
     )
+
+
+def _sweep(folder: Path) -> None:
+    """Drop what fetches that were killed an hour ago or more left behind."""
+    for scratch in folder.glob(f"{SCRATCH}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - scratch.stat().st_mtime > 3600:
+                shutil.rmtree(scratch)
 
 
 def fetch_with_jgo(jar: Jar, scratch: Path) -> Path:

@@ -55,7 +55,9 @@ def _candidates() -> Iterator[Path]:
 
 def _ask(path: Path) -> Java | None:
     try:
-        said = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=20, check=True).stderr
+        said = subprocess.run(
+            [path, "-version"], capture_output=True, text=True, timeout=20, check=True
+        ).stderr
     except (OSError, subprocess.SubprocessError):
         return None
     found = re.search(r'version "((\d+)[^"]*)"', said)

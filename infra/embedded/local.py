@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import random
+import secrets
 import socket
 import time
 from pathlib import Path
@@ -22,7 +23,8 @@ LOOPBACK = "127.0.0.1"
 def port_is_free(port: int) -> bool:
     """Whether a server could listen there now."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a closing connection is no obstacle
+        # As servers do: a connection that is still closing is no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except OSError:
@@ -63,6 +65,13 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     fresh.replace(path)
+
+
+def keep_or_make_token(path: Path) -> str:
+    """A random word that stays the same for this file."""
+    if not path.exists():
+        write_private(path, secrets.token_hex(16))
+    return path.read_text()
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from infra.embedded.errors import ChildFailedError
 from infra.embedded.guard import Guard
@@ -26,6 +27,9 @@ FIRST_BACKOFF = 0.5
 LAST_BACKOFF = 5.0
 HEALTHY_AFTER = 10.0
 """Seconds after which a child counts as healthy: its next death is the first again."""
+
+PROBE_SECONDS = 5.0
+"""A probe that hangs longer is given up, so that a death meanwhile is noticed."""
 
 POLL = 0.05
 
@@ -53,7 +57,9 @@ class Child:
 class Supervised:
     """A child under supervision; `start` raises ChildFailedError, later deaths are mended."""
 
-    def __init__(self, child: Child, guard: Guard, log_file: Path, on_change: Callable[[str, int], None]) -> None:
+    def __init__(
+        self, child: Child, guard: Guard, log_file: Path, on_change: Callable[[str, int], None]
+    ) -> None:
         self.child = child
         self.log_file = log_file
         self.answers = asyncio.Event()
@@ -100,7 +106,7 @@ class Supervised:
             if self._exited():
                 raise ChildFailedError(self._failure(f"ended with exit code {self.exit_code}"))
             try:
-                async with asyncio.timeout_at(asyncio.get_running_loop().time() + deadline - time.monotonic()):
+                async with asyncio.timeout(min(PROBE_SECONDS, deadline - time.monotonic())):
                     await self.child.ready()
                 self.answers.set()
                 return
@@ -116,24 +122,31 @@ class Supervised:
         child = self.child
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         trim(self.log_file)
-        with self.log_file.open("ab") as output:
-            self._process = subprocess.Popen(
-                list(child.argv()),
-                env={**os.environ, **child.environment, **self._guard.environment},
-                cwd=child.cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches the parent alone, which stops all in order
-                user=child.uid,
-                group=child.gid,
-                extra_groups=None if child.uid is None else [],
-            )
+        try:
+            with self.log_file.open("ab") as output:
+                self._process = self._popen(output)
+        except OSError as error:
+            raise ChildFailedError(f"{child.name} could not be started: {error}") from error
         self.exit_code = None
         self._born = time.monotonic()
         self._pid = self._process.pid
         self._identity = self._guard.watch(self._process.pid, child.stop_signals[0][0])
         self._on_change(child.name, self._process.pid)
+
+    def _popen(self, output: IO[bytes]) -> subprocess.Popen[bytes]:
+        child = self.child
+        return subprocess.Popen(
+            list(child.argv()),
+            env={**os.environ, **child.environment, **self._guard.environment},
+            cwd=child.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which stops all in order
+            user=child.uid,
+            group=child.gid,
+            extra_groups=None if child.uid is None else [],
+        )
 
     async def _keep_alive(self) -> None:
         backoff = FIRST_BACKOFF
@@ -142,7 +155,12 @@ class Supervised:
             self.answers.clear()
             if time.monotonic() - self._born > HEALTHY_AFTER:
                 backoff = FIRST_BACKOFF
-            log.warning("%s ended with exit code %s; starting it again in %.1f s", self.child.name, self.exit_code, backoff)
+            log.warning(
+                "%s ended with exit code %s; starting it again in %.1f s",
+                self.child.name,
+                self.exit_code,
+                backoff,
+            )
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, LAST_BACKOFF)
             try:
@@ -181,9 +199,9 @@ class Supervised:
             if self._process is None or self._exited():
                 return
             self._process.send_signal(number)
-            deadline = time.monotonic() + seconds
-            while not self._exited() and time.monotonic() < deadline:
-                await asyncio.sleep(POLL / 2)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._until_exit()
         if self._process is not None and not self._exited():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)

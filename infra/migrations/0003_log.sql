@@ -73,10 +73,11 @@ create table relay_position (
 insert into relay_position (lane) select generate_series(0, 63);
 
 create table relay_end (
+    relay_group int not null,
     topic text not null,
     partition int not null,
     end_offset bigint not null,
-    primary key (topic, partition)
+    primary key (relay_group, topic, partition)
 );
 
 -- Commands without effect, answered by event id; they take no version.

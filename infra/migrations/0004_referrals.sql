@@ -102,7 +102,7 @@ create table service (
 );
 
 create table directory_version (
-    only boolean primary key default true check (only),
+    one boolean primary key default true check (one),
     version bigint not null default 0
 );
 insert into directory_version default values;

@@ -48,10 +48,11 @@ class Resource(Node):
 
 
 class Graph:
-    """All resources of a request, in order."""
+    """All resources of a request, in order; `kind` is the Bundle's type, empty for a bare ServiceRequest."""
 
-    def __init__(self, resources: list[Resource], issues: Issues) -> None:
+    def __init__(self, resources: list[Resource], issues: Issues, kind: str = "") -> None:
         self.resources = resources
+        self.kind = kind
         self.issues = issues
         self._index: dict[str, list[Resource]] = {}
         for resource in resources:
@@ -67,7 +68,9 @@ class Graph:
         if target is None:
             return None
         if target.startswith("#"):
-            return self._only(reference, [r for r in owner.container.contained() if r.text("id") == target[1:]])
+            return self._only(
+                reference, [r for r in owner.container.contained() if r.text("id") == target[1:]]
+            )
         target = target.split("/_history/")[0]
         exact = self._index.get(_folded(target)) or self._index.get(_on_base_of(owner, target))
         return self._only(reference, exact or self._by_type_and_id(target))
@@ -112,8 +115,11 @@ def read(body: bytes | dict[str, Any], issues: Issues) -> Graph:
         case "ServiceRequest":
             return Graph([Resource(value, "ServiceRequest", issues)], issues)
         case "Bundle":
-            return Graph(list(_entries(Node(value, "Bundle", issues), issues)), issues)
-    issues.add("resourceType", "send a Bundle, or a ServiceRequest with its Patient contained", "not-supported")
+            bundle = Node(value, "Bundle", issues)
+            return Graph(list(_entries(bundle, issues)), issues, bundle.text("type") or "")
+    issues.add(
+        "resourceType", "send a Bundle, or a ServiceRequest with its Patient contained", "not-supported"
+    )
     issues.stop_if_any()
     raise AssertionError("unreachable: an issue was just added")
 
@@ -148,8 +154,9 @@ def _entries(bundle: Node, issues: Issues) -> Iterator[Resource]:
         if method not in (None, "POST", "PUT"):
             issues.add(f"{entry.path}.request.method", "only POST and PUT are done here", "not-supported")
         resource = entry.child("resource")
-        if resource:
-            yield Resource(resource.value, resource.path, issues, entry.text("fullUrl"))
+        if not resource:
+            issues.add(resource.path, "is required; leave out entries without one", "required")
+        yield Resource(resource.value, resource.path, issues, entry.text("fullUrl"))
 
 
 def _keys(resource: Resource) -> Iterator[str]:

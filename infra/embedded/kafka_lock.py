@@ -1,4 +1,4 @@
-"""`python -m infra.embedded.lock`: writes kafka.lock anew by walking the dependency graph; for maintainers.
+"""`python -m infra.embedded.kafka_lock`: writes kafka.lock anew by walking the dependency graph; for maintainers.
 
 Run after a change of ENDPOINT, then read the difference. The runtime never calls it.
 """
@@ -16,7 +16,7 @@ ENDPOINT = "org.apache.kafka:kafka_2.13:4.3.1+org.slf4j:slf4j-simple:2.0.17"
 
 HEADER = """\
 # The embedded broker's jars, in class path order: group:artifact:version size sha256.
-# Written by `python -m infra.embedded.lock`; never by hand.
+# Written by `python -m infra.embedded.kafka_lock`; never by hand.
 """
 
 

@@ -1,0 +1,121 @@
+"""Postgres as the API may use it: every transaction says for whom, so that row-level security applies.
+
+Comes in: a Principal (or nobody, for the API's own tables). Goes out: a connection inside a transaction.
+Must never hand out a connection without a time limit, nor read for a caller without their organization.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from api.principal import Principal
+from infra.postgres import session_settings
+
+# What says that Postgres is away or overloaded, as opposed to a fault of ours.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.QueryCanceledError,
+)
+ASK_AS = "select set_config('refex.organization', $1, true), set_config('refex.organization_type', $2, true)"
+
+
+class DatabaseAway(ConnectionError):
+    """Postgres did not answer in time; try again."""
+
+
+class Database:
+    """Two pools: `refex-api` for callers and for the API's own tables, `refex-reader` for aggregates alone."""
+
+    def __init__(self, url: str, size: int = 8, patience_s: float = 3.0) -> None:
+        self.url = url
+        self._size = size
+        self._patience_s = patience_s
+        self._pools: dict[str, asyncpg.Pool] = {}
+
+    async def open(self) -> None:
+        """Make the pools; they connect when first used, so an API may start before its database."""
+        for part, size in (("api", self._size), ("reader", 2)):
+            self._pools[part] = await asyncpg.create_pool(
+                self.url,
+                min_size=0,
+                max_size=size,
+                timeout=self._patience_s,
+                server_settings=session_settings(part),
+            )
+
+    async def close(self) -> None:
+        """Close every connection, without waiting for what hangs."""
+        for pool in self._pools.values():
+            try:
+                async with asyncio.timeout(2):
+                    await pool.close()
+            except TimeoutError:
+                pool.terminate()
+        self._pools.clear()
+
+    @asynccontextmanager
+    async def reading(self, principal: Principal) -> AsyncIterator[asyncpg.Connection]:
+        """A read-only transaction that sees what the principal's organization may see, of one moment."""
+        async with self._session("api", "begin isolation level repeatable read read only") as connection:
+            await connection.fetch(ASK_AS, principal.organization, principal.type)
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self, principal: Principal) -> AsyncIterator[asyncpg.Connection]:
+        """The same, for the few tables that the API itself writes (idempotency)."""
+        async with self._session("api", "begin") as connection:
+            await connection.fetch(ASK_AS, principal.organization, principal.type)
+            yield connection
+
+    @asynccontextmanager
+    async def own(self) -> AsyncIterator[asyncpg.Connection]:
+        """For nobody: sessions, tokens and clients, found by secret; tenant tables show no row."""
+        async with self._session("api", "begin") as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def aggregates(self, patience_s: float | None = None) -> AsyncIterator[asyncpg.Connection]:
+        """The reader's view of everything: for counts and measures, never for a row that leaves the API."""
+        begin = "begin isolation level repeatable read read only"
+        async with self._session("reader", begin, patience_s) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _session(
+        self, part: str, begin: str, patience_s: float | None = None
+    ) -> AsyncIterator[asyncpg.Connection]:
+        pool = self._pools[part]
+        try:
+            connection: Any = await pool.acquire(timeout=self._patience_s)
+        except AWAY as error:
+            raise DatabaseAway(type(error).__name__) from error
+        healthy = False
+        try:
+            async with asyncio.timeout(patience_s or self._patience_s):
+                await connection.execute(begin)
+                try:
+                    yield connection
+                except AWAY:
+                    raise
+                except Exception:
+                    await connection.execute("rollback")
+                    healthy = True
+                    raise
+                await connection.execute("commit")
+                healthy = True
+        except AWAY as error:
+            raise DatabaseAway(type(error).__name__) from error
+        finally:
+            if not healthy:
+                connection.terminate()
+            await pool.release(connection, timeout=1)

@@ -1,0 +1,92 @@
+"""The story of a referral: every event as who, what and when, in plain words, newest first.
+
+Comes in: events as api.views gives them. Goes out: entries for the macro `timeline`. Pure; no codes reach a reader.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from api.pages import when
+from api.pages.show import Model, Show, View
+
+# event type -> icon, and whether it is a step of the loop (drawn in the accent colour)
+ICONS: dict[str, tuple[str, bool]] = {
+    "referral-received": ("send", True),
+    "referral-amended": ("note", False),
+    "referral-refused": ("stop", True),
+    "review-needed": ("people", True),
+    "referral-cancelled": ("cross", True),
+    "routing-decided": ("route", False),
+    "service-assigned": ("route", True),
+    "hop-requested": ("clock", True),
+    "hop-accepted": ("check", True),
+    "hop-rejected": ("cross", True),
+    "hop-expired": ("alert", True),
+    "hop-started": ("heart", True),
+    "hop-held": ("pause", False),
+    "hop-resumed": ("heart", False),
+    "hop-completed": ("done", True),
+    "hop-failed": ("stop", True),
+    "hop-cancelled": ("cross", False),
+    "contact-made": ("phone", False),
+    "service-delivered": ("heart", False),
+    "note-added": ("note", False),
+    "authorization-decided": ("note", False),
+}
+# event type -> field of its data, and the reviewed list that explains the code in it
+CODES: dict[str, tuple[tuple[str, str], ...]] = {
+    "referral-refused": (("reason", "refusal_reasons"),),
+    "review-needed": (("reason", "review_reasons"),),
+    "referral-cancelled": (("reason", "cancel_reasons"),),
+    "hop-rejected": (("reason", "reject_reasons"),),
+    "hop-held": (("reason", "hold_reasons"),),
+    "hop-cancelled": (("reason", "cancel_reasons"),),
+    "hop-completed": (("outcome", "outcomes"), ("need", "need_outcomes")),
+    "hop-failed": (("outcome", "outcomes"), ("need", "need_outcomes")),
+}
+
+
+def entries(show: Show, events: Iterable[View], hops: Iterable[View] = ()) -> list[Model]:
+    """The events as entries, newest first."""
+    asked = {str(h.get("hop")): str(h.get("organization")) for h in hops}
+    listed = sorted(events, key=lambda e: int(e["version"]), reverse=True)
+    return [_entry(show, event, asked) for event in listed]
+
+
+def who(show: Show, event: View) -> str:
+    """Who did it: the organization, or the exchange itself for what a clock or a rule decided."""
+    actor = event.get("actor") or {}
+    if actor.get("channel") in ("timer", "exchange") or event["type"] in ("routing-decided", "hop-requested"):
+        return show.text("exchange")
+    name = show.organization(actor.get("organization"))
+    return f"{name} ({actor['user_name']})" if actor.get("user_name") else name
+
+
+def _entry(show: Show, event: View, asked: Mapping[str, str]) -> Model:
+    kind, data = str(event["type"]), dict(event.get("data") or {})
+    icon, key = ICONS.get(kind, ("info", False))
+    organization = show.organization(data.get("organization") or asked.get(str(data.get("hop"))))
+    return {
+        "icon": icon,
+        "key": key,
+        "who": who(show, event),
+        "what": show.text.of("event", kind, organization=organization),
+        "detail": _detail(show, kind, data),
+        "when": when.moment(show.text, event.get("at") or event["occurred_at"], show.now),
+    }
+
+
+def _detail(show: Show, kind: str, data: dict[str, Any]) -> str:
+    said = [show.text.label(table, str(data[f])) for f, table in CODES.get(kind, ()) if data.get(f)]
+    if kind == "hop-requested":
+        due = when.due(show.text, data.get("due_at"), show.now)
+        said.append(show.text("event.reply-by", when=due["absolute"]) if due else "")
+    if kind == "routing-decided":
+        considered = len(data.get("candidates") or []) + sum((data.get("others_excluded") or {}).values())
+        said.append(show.text.n("event.considered", considered) if considered else "")
+    if kind == "hop-held" and data.get("review_date"):
+        said.append(show.text("event.review-on", date=data["review_date"]))
+    if kind == "contact-made" and data.get("reached") is not None:
+        said.append(show.text("event.reached" if data["reached"] else "event.not-reached"))
+    said.append(str(data.get("note") or ""))
+    return ". ".join(s for s in said if s)

@@ -1,0 +1,36 @@
+"""Who asks: an organization, and the client or user that speaks for it; made by auth.py alone.
+
+Must never hold a secret other than the session's CSRF token.
+"""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+
+class Principal(Struct, frozen=True, kw_only=True):
+    """The caller of a request (request.state.principal).
+
+    `user` is the user's id (a UUID as text) or the client id: what envelopes and history name as the actor.
+    `role`, `email` and `user_name` are a person's, empty for a client. `csrf` and `session` (the hash of the
+    cookie) are set for a browser alone; pages put `csrf` into every form as the field `csrf`. `credential` is
+    the hash of what was presented, to see later whether it still holds.
+    """
+
+    organization: str
+    type: str
+    name: str
+    user: str
+    scopes: frozenset[str]
+    expires_at: datetime
+    credential: bytes
+    role: str | None = None
+    email: str = ""
+    user_name: str = ""
+    csrf: str | None = None
+    session: bytes | None = None
+
+    @property
+    def channel(self) -> str:
+        """The channel its commands are recorded with."""
+        return "api" if self.session is None else "web"

@@ -1,0 +1,115 @@
+"""`refex participant`: onboards an organization - row, topics, Kafka login and ACLs, client, people.
+
+Comes in: who they are. Goes out: their credentials, once. Must never print a secret it did not just make.
+"""
+
+from typing import Any
+
+import asyncpg
+import click
+
+from cli.common import Exchange, find, json_option, note, print_json, print_table, run, wants_json
+from cli.keeping import Keeping
+from infra import participants
+from infra.participants import Participant
+from referrals.words import OrganizationType
+
+TYPES = [t.value for t in OrganizationType]
+
+
+@click.group(epilog="Example: refex participant add bay-clinic --type clinic --name 'Bay Clinic'")
+def participant() -> None:
+    """Add, list and re-key organizations."""
+
+
+@participant.command(epilog="Example: refex participant add bay-clinic --type clinic --name 'Bay Clinic'")
+@click.argument("organization")
+@click.option("--type", "kind", type=click.Choice(TYPES), required=True, help="What it is to the exchange.")
+@click.option("--name", required=True, help="The name people read.")
+@click.option("--email", help="Also make a log-in to the pages for this address.")
+@click.option("--role", default="staff", show_default=True, help="That person's role.")
+@json_option
+def add(organization: str, kind: str, name: str, email: str | None, role: str, as_json: bool) -> None:
+    """Add ORGANIZATION and print its credentials, once."""
+    people = [(email, email.partition("@")[0], role)] if email else []
+    made = participants.draft(organization, name, OrganizationType(kind), people)
+    exchange = find()
+    if not run(_enrol(exchange, made)):
+        raise click.ClickException(
+            f"{organization} is there already; `refex participant rotate-key {organization}` makes new keys"
+        )
+    if exchange.embedded:
+        Keeping(exchange.settings.data_path).replace(made)
+    _print(made, wants_json(as_json))
+
+
+@participant.command("list", epilog="Example: refex participant list")
+@json_option
+def list_(as_json: bool) -> None:
+    """Every organization, without secrets."""
+    rows = run(_listing(find()))
+    if wants_json(as_json):
+        print_json({"items": rows})
+        return
+    columns = ("id", "type", "name", "kafka_username", "clients", "users")
+    print_table(columns, [[row[c] or "-" for c in columns] for row in rows])
+
+
+@participant.command("rotate-key", epilog="Example: refex participant rotate-key bay-clinic")
+@click.argument("organization")
+@json_option
+def rotate_key(organization: str, as_json: bool) -> None:
+    """Make ORGANIZATION a new Kafka password and client secret; the old ones end at once."""
+    exchange = find()
+    changed = run(_rotate(exchange, organization))
+    if exchange.embedded:
+        Keeping(exchange.settings.data_path).replace(changed)
+    _print(changed, wants_json(as_json))
+
+
+async def _enrol(exchange: Exchange, made: Participant) -> list[str]:
+    connection = await _connect(exchange)
+    try:
+        if any(row["id"] == made.id for row in await participants.listing(connection)):
+            return []
+        return await participants.enrol(connection, exchange.kafka, exchange.settings.partitions, [made])
+    finally:
+        await connection.close()
+
+
+async def _listing(exchange: Exchange) -> list[dict[str, Any]]:
+    connection = await _connect(exchange)
+    try:
+        return await participants.listing(connection)
+    finally:
+        await connection.close()
+
+
+async def _rotate(exchange: Exchange, organization: str) -> Participant:
+    connection = await _connect(exchange)
+    try:
+        return await participants.rotate(connection, exchange.kafka, organization)
+    finally:
+        await connection.close()
+
+
+async def _connect(exchange: Exchange) -> asyncpg.Connection:
+    return await asyncpg.connect(
+        exchange.database_url, timeout=5, server_settings={"application_name": "refex-participant"}
+    )
+
+
+def _print(made: Participant, as_json: bool) -> None:
+    if as_json:
+        print_json(made)
+        return
+    if made.kafka:
+        click.echo(f"Kafka login   {made.kafka.username}  {made.kafka.password}")
+        click.echo(
+            f"  writes      intake.{made.id}\n  reads       feedback.{made.id} (groups feedback.{made.id}.*)"
+        )
+    for client in made.clients:
+        click.echo(f"OAuth client  {client.client_id}  {client.client_secret}\n  scope       {client.scope}")
+    for user in made.users:
+        click.echo(f"Log-in        {user.email}  {user.password}")
+    note("Shown once: hand them over safely; the exchange keeps hashes alone.")

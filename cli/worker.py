@@ -1,0 +1,30 @@
+"""`refex worker`: becomes the Faust worker of stream_processors.app (same pid), against configured servers.
+
+Must never run a second process: whoever started this one watches its pid.
+"""
+
+import os
+import sys
+
+import click
+
+from infra.settings import settings
+
+
+@click.command(epilog="Example: REFEX_WORKER_SLOT=1 refex worker")
+@click.option(
+    "--notify", is_flag=True, help="Run the deliveries (webhooks, e-mail) instead of the exchange step."
+)
+def worker(notify: bool) -> None:
+    """Run one worker (what the worker container runs); each needs a REFEX_WORKER_SLOT of its own."""
+    configured = settings()
+    if not configured.database_url or not configured.kafka_bootstrap:
+        raise click.UsageError(
+            "set REFEX_DATABASE_URL and REFEX_KAFKA_BOOTSTRAP, or run `refex up` for everything here"
+        )
+    name = "notify" if notify else f"worker-{configured.worker_slot}"
+    home = configured.data_path / "faust" / name
+    home.mkdir(parents=True, exist_ok=True)
+    app = "stream_processors.app:notify" if notify else "stream_processors.app:app"
+    faust = [sys.executable, "-m", "faust", "-A", app, "--datadir", str(home)]
+    os.execv(sys.executable, [*faust, "worker", "--without-web", "--loglevel", "INFO"])  # noqa: S606

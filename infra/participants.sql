@@ -1,0 +1,28 @@
+-- name: organizations
+select o.id, o.name, o.type, o.active, o.kafka_username, o.created_at,
+    (select count(*) from client c where c.tenant = o.id) as clients,
+    (select count(*) from app_user u where u.tenant = o.id) as users
+from organization o order by o.id
+
+-- name: insert_organization
+insert into organization (id, name, type, kafka_username) values ($1, $2, $3, $4)
+on conflict (id) do nothing
+
+-- name: upsert_client
+insert into client (client_id, tenant, secret_hash, scope) values ($1, $2, $3, $4)
+on conflict (client_id) do update set secret_hash = excluded.secret_hash, scope = excluded.scope
+    where client.tenant = excluded.tenant
+
+-- name: upsert_user
+insert into app_user (id, tenant, email, name, role, password_hash) values ($1, $2, $3, $4, $5, $6)
+on conflict (email) do update set password_hash = excluded.password_hash, role = excluded.role
+    where app_user.tenant = excluded.tenant
+
+-- name: organization
+select id, name, type, kafka_username from organization where id = $1
+
+-- name: clients
+select client_id, scope from client where tenant = $1 and active order by client_id
+
+-- name: end_tokens
+delete from access_token where tenant = $1

@@ -1,0 +1,89 @@
+"""The directory door in: HSDS 3.0/3.1 nested JSON -> services for routing and for the directory's pages.
+
+Comes in: a path or decoded documents. Goes out: Imported services and the report of `refex import-directory`.
+Must never stop at a bad record: it becomes a problem of the report and the others load.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from producers.hsds.documents import records
+from producers.hsds.report import Report, Where
+from producers.hsds.services import Imported, imported
+
+__all__ = ["Imported", "Result", "read", "read_path"]
+
+
+class Result(Struct, frozen=True):
+    """What an import would load, and its report."""
+
+    services: tuple[Imported, ...]
+    report: dict[str, Any]
+
+
+def read(documents: Iterable[tuple[str, Any]]) -> Result:
+    """The services of decoded documents, each given with the name of its file."""
+    return _read(documents, Report())
+
+
+def read_path(path: Path) -> Result:
+    """The services of a JSON file, or of every *.json of a folder in the order of their names."""
+    report = Report()
+    return _read(list(_documents(path, report)), report)
+
+
+def _read(documents: Iterable[tuple[str, Any]], report: Report) -> Result:
+    loaded: dict[str, Imported] = {}
+    owners: dict[str, dict[str, Any]] = {}
+    for file, document in documents:
+        for where, row, organization in records(file, document, report):
+            made = imported(where, row, organization)
+            if made is None or not _is_its_own(where, made, organization, owners):
+                continue
+            if made.service.id in loaded:
+                where.said("id", "a service with this id was read before", "give each service its own id")
+                continue
+            loaded[made.service.id] = made
+            report.loaded["service"] += 1
+    report.loaded["organization"] = len({i.service.organization for i in loaded.values()})
+    return Result(tuple(loaded.values()), report.as_json())
+
+
+def _is_its_own(
+    where: Where, made: Imported, organization: dict[str, Any], owners: dict[str, dict[str, Any]]
+) -> bool:
+    """Whether our organization id still stands for one organization; two must never share a tenant."""
+    first = owners.setdefault(made.service.organization, organization)
+    if first.get("id") and organization.get("id"):
+        same = first["id"] == organization["id"]
+    else:
+        same = first.get("name") == organization.get("name")
+    if same:
+        return True
+    where.said(
+        "organization",
+        f"another organization already has the id {made.service.organization!r} here",
+        "give it an organization identifier of type refex of its own",
+    )
+    return False
+
+
+def _documents(path: Path, report: Report) -> Iterator[tuple[str, Any]]:
+    found = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not found:
+        Where(report, path.name, 0).said(
+            "", "no JSON file here", "give an HSDS JSON file or a folder of them"
+        )
+    for file in found:
+        if file.name == "datapackage.json":
+            continue
+        try:
+            yield file.name, msgspec.json.decode(file.read_bytes())
+        except OSError as error:
+            Where(report, file.name, 0).said("", f"cannot be opened ({error.strerror})", "check the path")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            Where(report, file.name, 0).said("", f"not JSON in UTF-8 ({error})", "send HSDS JSON")

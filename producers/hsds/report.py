@@ -1,0 +1,38 @@
+"""The report of an import: rows read and loaded, and every problem with what to do next.
+
+Comes in: notes of the readers. Goes out: the JSON of `refex import-directory` (interfaces.md).
+"""
+
+from collections import Counter
+from typing import Any
+
+MAX_PROBLEMS = 10_000
+
+
+class Report:
+    """Counts per table, and problems with their place: file, row (from 1), field."""
+
+    def __init__(self) -> None:
+        self.read: Counter[str] = Counter()
+        self.loaded: Counter[str] = Counter()
+        self.problems: list[dict[str, Any]] = []
+
+    def problem(self, where: "Where", field: str, problem: str, next: str) -> None:  # noqa: A002 - its name there
+        if len(self.problems) < MAX_PROBLEMS:
+            row = {"file": where.file, "row": where.row, "field": field, "problem": problem, "next": next}
+            self.problems.append(row)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"read": dict(self.read), "loaded": dict(self.loaded), "problems": self.problems}
+
+
+class Where:
+    """The place of a record in what was read; `said` notes a problem there."""
+
+    def __init__(self, report: Report, file: str, row: int) -> None:
+        self.report = report
+        self.file = file
+        self.row = row
+
+    def said(self, field: str, problem: str, next: str) -> None:  # noqa: A002 - its name in the report
+        self.report.problem(self, field, problem, next)

@@ -1,0 +1,212 @@
+"""One HSDS service with its organization -> what routing compares, and the record itself cleaned.
+
+Comes in: one record of documents.py. Goes out: an Imported, or None with a problem noted.
+Must never load a service that could be taken for another organization's.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from msgspec import Struct
+
+from producers.hsds import places
+from producers.hsds.report import Where
+from producers.languages import two_letters
+from referrals import words
+from referrals.directory import Service
+
+STATUSES = ("active", "inactive", "defunct", "temporarily closed")
+IDENTIFIER_TYPE = "refex"
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class Imported(Struct, frozen=True):
+    """A service as routing sees it, whose it is, and its HSDS record whole."""
+
+    service: Service
+    organization_name: str
+    body: dict[str, Any]
+
+
+def imported(where: Where, row: dict[str, Any], organization: dict[str, Any]) -> Imported | None:
+    """The service of a record; None when it lacks an id, a name or an organization."""
+    body, owner = _clean(row), _clean(organization)
+    name, id = _text(body, "name"), _text(body, "id")
+    owner_name, slug = _text(owner, "name"), organization_id(owner)
+    for field, value, advice in (
+        ("id", id, "give the service its HSDS id"),
+        ("name", name, "give the service a name"),
+        ("organization", owner_name and slug, "nest the organization with its name, or list it with this id"),
+    ):
+        if not value:
+            where.said(field, "missing, or not a text", advice)
+    if not (id and name and owner_name and slug):
+        return None
+    latitude, longitude = _position(where, body)
+    area = _area(where, body)
+    service = Service(
+        id=service_id(slug, id),
+        organization=slug,
+        name=name,
+        domains=_domains(where, body),
+        languages=_languages(where, body),
+        postal_codes=area.postal_codes,
+        counties=area.counties,
+        statewide=area.statewide,
+        latitude=latitude,
+        longitude=longitude,
+        active=_active(where, body),
+    )
+    _check_ages(where, body)
+    if service.id != id.lower():
+        body["source_id"] = id
+    body |= {"id": service.id, "organization": _named(owner, slug)}
+    return Imported(service, owner_name, body)
+
+
+def organization_id(organization: dict[str, Any]) -> str | None:
+    """Our id of an organization: its identifier of type `refex`, else its name as a slug."""
+    for identifier in _objects(organization, "organization_identifiers"):
+        given = _text(identifier, "identifier")
+        if identifier.get("identifier_type") == IDENTIFIER_TYPE and given and _SLUG.fullmatch(given):
+            return given
+    plain = (
+        unicodedata.normalize("NFKD", _text(organization, "name") or "").encode("ascii", "ignore").decode()
+    )
+    slug = re.sub(r"[^a-z0-9]+", "-", plain.lower().replace("'", "")).strip("-")[:80].strip("-")
+    return slug or None
+
+
+def service_id(organization: str, given: str) -> str:
+    """The service's own UUID in lower case; an id of another form becomes one, the same every time."""
+    try:
+        return str(UUID(given))
+    except ValueError:
+        return str(uuid5(NAMESPACE_URL, f"urn:refex:{organization}:service:{given}"))
+
+
+def _domains(where: Where, body: dict[str, Any]) -> tuple[str, ...]:
+    """Need domains by the reviewed taxonomy; a term is known by its code or by its name."""
+    terms = [_object(a, "taxonomy_term") for a in _objects(body, "attributes")]
+    said = [text for t in terms for field in ("code", "name") if (text := _text(t, field))]
+    found = {_taxonomy()[s.lower()] for s in said if s.lower() in _taxonomy()}
+    if not found:
+        names = ", ".join(sorted(set(said))[:10]) or "none"
+        where.said(
+            "attributes",
+            f"no taxonomy term maps to a need domain (terms: {names})",
+            "add a known term or an SDOHCC category code; until then nothing is routed here",
+        )
+    return tuple(sorted(found))
+
+
+@cache
+def _taxonomy() -> dict[str, str]:
+    terms = {term: domain for domain, names in words.table("taxonomy").items() for term in names}
+    return terms | {domain: domain for domain in words.table("domains")}
+
+
+def _languages(where: Where, body: dict[str, Any]) -> tuple[str, ...]:
+    found = set()
+    for language in _objects(body, "languages"):
+        code = two_letters(_text(language, "code")) or two_letters(_text(language, "name"))
+        if code:
+            found.add(code)
+        else:
+            where.said("languages", "an unknown language", "give its ISO 639-1 code")
+    return tuple(sorted(found))
+
+
+def _area(where: Where, body: dict[str, Any]) -> places.Area:
+    rows = [*_objects(body, "service_areas")]
+    rows += [a for at in _objects(body, "service_at_locations") for a in _objects(at, "service_areas")]
+    texts = []
+    for row in rows:
+        if _text(row, "extent_type") in (None, "text") and (extent := _text(row, "extent")):
+            texts.append(extent)
+        texts += [text for text in (_text(row, "name"),) if text]
+    area = places.area(texts)
+    if not area:
+        where.said(
+            "service_areas",
+            "no ZIP, county or state was found in words",
+            "add a service area with extent_type text that names ZIPs, counties or statewide",
+        )
+    return area
+
+
+def _position(where: Where, body: dict[str, Any]) -> tuple[float | None, float | None]:
+    for location in (_object(at, "location") for at in _objects(body, "service_at_locations")):
+        given = location.get("latitude"), location.get("longitude")
+        if given == (None, None):
+            continue
+        latitude, longitude = (_number(value) for value in given)
+        if latitude is not None and longitude is not None and abs(latitude) <= 90 and abs(longitude) <= 180:
+            return latitude, longitude
+        where.said("location", "latitude or longitude out of range", "give degrees, -90..90 and -180..180")
+    return None, None
+
+
+def _active(where: Where, body: dict[str, Any]) -> bool:
+    status = body.get("status")
+    if status not in STATUSES:
+        where.said("status", "unknown; taken as inactive", f"use one of {', '.join(STATUSES)}")
+    return bool(status == "active")
+
+
+def _check_ages(where: Where, body: dict[str, Any]) -> None:
+    for field in ("minimum_age", "maximum_age"):
+        if body.get(field) is not None and _number(body[field]) is None:
+            where.said(field, "not a number; left out", "give the age in years")
+            body[field] = None
+
+
+def _named(organization: dict[str, Any], slug: str) -> dict[str, Any]:
+    """The organization beside its service, without its other services, and with our id among its identifiers."""
+    kept = {k: v for k, v in organization.items() if k not in ("services", "locations", "programs")}
+    ids = [
+        i for i in _objects(kept, "organization_identifiers") if i.get("identifier_type") != IDENTIFIER_TYPE
+    ]
+    ours = {"identifier_type": IDENTIFIER_TYPE, "identifier": slug}
+    return kept | {"organization_identifiers": [*ids, ours]}
+
+
+def _clean(value: Any) -> Any:
+    """The same JSON without what Postgres and UTF-8 cannot hold; depth was bounded by documents.py."""
+    if isinstance(value, str):
+        return _UNSENDABLE.sub("", value)
+    if isinstance(value, dict):
+        return {_clean(k): _clean(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_clean(v) for v in value]
+    return value
+
+
+def _text(row: dict[str, Any], field: str) -> str | None:
+    value = row.get(field)
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _object(row: dict[str, Any], field: str) -> dict[str, Any]:
+    value = row.get(field)
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(row: dict[str, Any], field: str) -> Iterator[dict[str, Any]]:
+    value = row.get(field)
+    return iter([v for v in value if isinstance(v, dict)] if isinstance(value, list) else [])
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = (
+            float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
+        )
+    except (ValueError, OverflowError):
+        return None
+    return number if number is not None and abs(number) < 1e9 else None

@@ -1,0 +1,54 @@
+"""Why a record or a command has no effect: every reason once, with what its sender should do next.
+
+Dead letters are records that could not be read or trusted; rejections are commands that came too late or from
+someone who may not. Must never mention a person.
+"""
+
+from enum import StrEnum
+
+
+class DeadLetterReason(StrEnum):
+    """A record that cannot be processed as it is; it parks nothing (architecture 7)."""
+
+    UNDECODABLE = "undecodable"
+    UNKNOWN_SCHEMA = "unknown-schema"
+    TOO_LARGE = "too-large"
+    WRONG_TOPIC = "wrong-topic"
+    TENANT_MISMATCH = "tenant-mismatch"
+    ID_MISMATCH = "id-mismatch"
+    INVALID = "invalid"
+    ID_CONFLICT = "id-conflict"
+    OUR_FAILURE = "our-failure"
+
+
+class RejectionReason(StrEnum):
+    """A command that was read and has no effect; answered by event id."""
+
+    UNKNOWN_REFERRAL = "unknown-referral"
+    UNKNOWN_HOP = "unknown-hop"
+    UNKNOWN_SERVICE = "unknown-service"
+    NOT_PERMITTED = "not-permitted"
+    STALE = "stale"
+    ILLEGAL = "illegal"
+    INVALID = "invalid"
+    CLOSED = "closed"
+
+
+NEXT_STEP: dict[str, str] = {
+    "undecodable": "encode the record with the schema it names and send it again",
+    "unknown-schema": "use a schema id of avro_schemas/ids.json",
+    "too-large": "send at most 1 MiB",
+    "wrong-topic": "send this kind of record to the topic that topics.yaml names",
+    "tenant-mismatch": "send only your own organization's records; the topic says who you are",
+    "id-mismatch": "compute the referral id from your organization and the sender_referral_id",
+    "invalid": "correct the fields named in the detail and send it again with a new event id",
+    "id-conflict": "the same event id was sent with another body; use a new event id for a new request",
+    "our-failure": "nothing to do; the operator has been told and will replay it",
+    "unknown-referral": "send the referral before anything about it",
+    "unknown-hop": "name a hop of this referral that is yours",
+    "unknown-service": "pick an active service of the directory",
+    "not-permitted": "only the party whose turn it is may do this",
+    "stale": "read the referral again and answer the version you see",
+    "illegal": "read the referral again; its status does not allow this action",
+    "closed": "the referral is closed; send a new one",
+}

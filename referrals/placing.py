@@ -1,0 +1,93 @@
+"""Placing a referral: route it, ask the chosen service, or hand it to the hub; used at submission and re-routing.
+
+Comes in: the referral, the world as loaded, whom this event has just tried. Goes out: facts. Pure.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from referrals import events as e
+from referrals import ids
+from referrals.commands import Envelope
+from referrals.contracts import contracts
+from referrals.directory import Directory, Service
+from referrals.route import Wanted, route
+from referrals.state import Referral
+
+
+class World(NamedTuple):
+    """What decisions may look at besides the referral: all loaded before, all frozen for the decision.
+
+    `organizations`: id -> type of the active ones. `loads`: open hops per organization. `seal`: bytes -> bytes.
+    """
+
+    directory: Directory
+    loads: Mapping[str, int]
+    organizations: Mapping[str, str]
+    hub: str
+    seal: Callable[[bytes], bytes]
+
+    def request(self, state: Referral, service: Service, at: datetime) -> e.HopRequested:
+        """The fact that asks a service: the next hop, with its deadline from the contract."""
+        return hop_requested(state.id, len(state.hops) + 1, service, state.contract, state.priority, at)
+
+
+def hop_requested(
+    referral: UUID, number: int, service: Service, contract: str, priority: str, at: datetime
+) -> e.HopRequested:
+    """The n-th hop: its id follows from the referral and n, its deadline from the contract and priority."""
+    return e.HopRequested(
+        hop=str(ids.hop_id(referral, number)),
+        number=number,
+        organization=service.organization,
+        service=service.id,
+        due_at=at + contracts()[contract].first_response(priority),
+    )
+
+
+def place(
+    state: Referral, envelope: Envelope, world: World, asked: frozenset[str] = frozenset()
+) -> tuple[e.Fact, ...]:
+    """The next hop, or review; never the same organization twice, never beyond the contract's hop limit."""
+    if len(state.hops) >= contracts()[state.contract].hop_limit:
+        detail = f"{len(state.hops)} organizations were asked; the contract allows no more"
+        return (e.Fact(e.ReviewNeeded(reason="hop-limit", detail=detail)),)
+    decision = route(wanted(state, asked), world.directory, world.loads, envelope.at)
+    return (e.Fact(decision), *_asked_next(state, decision, envelope, world))
+
+
+def wanted(state: Referral, asked: frozenset[str] = frozenset()) -> Wanted:
+    """What routing may know of a referral."""
+    return Wanted(
+        sender=state.sender,
+        domain=state.domain,
+        postal_code=state.postal_code,
+        county=state.county,
+        language=state.language,
+        excluded=state.excluded,
+        earlier=asked | {h.organization for h in state.hops},
+        preferred=state.preferred,
+        preferred_only=state.routing == "preferred-only",
+    )
+
+
+def _asked_next(
+    state: Referral, decision: e.RoutingDecided, envelope: Envelope, world: World
+) -> tuple[e.Fact, ...]:
+    if decision.chosen is None:
+        reason = "preferred-unavailable" if state.routing == "preferred-only" else "no-candidate"
+        rules = {c.excluded_by.rule for c in decision.candidates if c.excluded_by} | set(
+            decision.others_excluded
+        )
+        why = (
+            f"every service was excluded by: {', '.join(sorted(rules))}"
+            if rules
+            else "no service has this need"
+        )
+        return (e.Fact(e.ReviewNeeded(reason=reason, detail=why)),)
+    if state.routing == "ask-first":
+        detail = "a person at the clinic or hub confirms the service first"
+        return (e.Fact(e.ReviewNeeded(reason="ask-first", detail=detail)),)
+    return (e.Fact(world.request(state, world.directory.services[decision.chosen], envelope.at)),)

@@ -1,0 +1,137 @@
+"""What a submission becomes: received, then refused, reviewed or placed; a known one again: nothing, or amended.
+
+Comes in: the referral if known, the checked submission. Goes out: facts. Pure; order check, consent, route.
+"""
+
+from hashlib import sha256
+
+import msgspec
+from msgspec import structs
+
+from referrals import commands as c
+from referrals import events as e
+from referrals import ids, words
+from referrals.check import parse_time
+from referrals.consent import consent
+from referrals.contracts import contract_for
+from referrals.errors import RejectionReason as No
+from referrals.placing import World, place
+from referrals.state import Referral, evolve
+from referrals.submission import Submission, county, postal_code
+from referrals.words import ReferralStatus
+
+MAY_SUBMIT = frozenset({"clinic", "mco", "cbo", "hub", "platform"})
+
+
+def submit(
+    state: Referral | None, command: c.Submit, envelope: c.Envelope, world: World
+) -> tuple[e.Fact, ...] | c.Rejection:
+    """The facts of a submission."""
+    if state is not None:
+        return _again(state, command, envelope, world)
+    event = received(command.submission, envelope, world)
+    first = e.Fact(event, command.sealed)
+    sender = world.organizations.get(envelope.organization)
+    if sender is None:
+        detail = "this organization is not a participant; ask the operator to add it"
+        return (first, e.Fact(e.ReferralRefused(reason="unknown-sender", detail=detail)))
+    if sender not in MAY_SUBMIT:
+        detail = f"an organization of type {sender} does not send referrals"
+        return (first, e.Fact(e.ReferralRefused(reason="not-permitted", detail=detail)))
+    referral = ids.referral_id(envelope.organization, command.submission.sender_referral_id)
+    fresh = evolve(None, referral, first, envelope.at)
+    return (first, *_onward(fresh, command.submission, envelope, world))
+
+
+def _onward(
+    state: Referral, submission: Submission, envelope: c.Envelope, world: World
+) -> tuple[e.Fact, ...]:
+    verdict = consent(submission.consent.status, submission.consent.expires_at, envelope.at)
+    if verdict.verdict == "refuse":
+        return (e.Fact(e.ReferralRefused(reason=verdict.reason, detail=verdict.detail)),)
+    if verdict.verdict == "review":
+        return (e.Fact(e.ReviewNeeded(reason=verdict.reason, detail=verdict.detail)),)
+    return place(state, envelope, world)
+
+
+def received(submission: Submission, envelope: c.Envelope, world: World) -> e.ReferralReceived:
+    """The hot, impersonal content of a submission; everything else stays in the sealed bytes."""
+    need, person, row = submission.need, submission.person, words.table("domains")[submission.need.domain]
+    payer = submission.coverage.payer if submission.coverage else None
+    return e.ReferralReceived(
+        sender=envelope.organization,
+        sender_referral_id=submission.sender_referral_id,
+        person_key=ids.person_key(envelope.organization, person.person_id),
+        domain=need.domain,
+        service=need.service,
+        programme=need.programme,
+        code=need.code,
+        digest=digest(submission),
+        requested_at=parse_time(submission.requested_at or "") or envelope.occurred_at,
+        contract=contract_for(payer, need.domain).id,
+        hub=world.hub,
+        payer=payer,
+        case_id=submission.case_id,
+        priority=submission.priority,
+        sensitivity=tuple(dict.fromkeys((*submission.sensitivity, *row["sensitivity"]))),
+        postal_code=postal_code(submission),
+        county=county(submission),
+        language=person.spoken_language,
+        routing=submission.routing or row["routing"],
+        preferred=submission.preferred_organization,
+        excluded=submission.excluded_organizations,
+        consent_status=submission.consent.status,
+        consent_id=submission.consent.id,
+        flags=flags(submission, world),
+    )
+
+
+def flags(submission: Submission, world: World) -> tuple[str, ...]:
+    """What a person should know though it stops nothing."""
+    code, coverage = submission.need.code, submission.coverage
+    found = {
+        "unknown-need-code": code is not None
+        and code.code is not None
+        and code.code not in words.table("need_codes").get(code.system or "", {}),
+        "unknown-payer": coverage is not None
+        and coverage.payer is not None
+        and world.organizations.get(coverage.payer) != "mco",
+        "unknown-preferred-organization": submission.preferred_organization is not None
+        and world.organizations.get(submission.preferred_organization) != "cbo",
+    }
+    return tuple(name for name, holds in found.items() if holds)
+
+
+def digest(submission: Submission) -> str:
+    """sha256 of the canonical body: the same request again has the same digest."""
+    return sha256(msgspec.json.encode(submission)).hexdigest()
+
+
+def _again(
+    state: Referral, command: c.Submit, envelope: c.Envelope, world: World
+) -> tuple[e.Fact, ...] | c.Rejection:
+    if envelope.organization != state.sender:
+        return c.Rejection(No.NOT_PERMITTED, "only its sender changes a referral")
+    event = received(command.submission, envelope, world)
+    if event.digest == state.digest:
+        return ()
+    if state.status in words.TERMINAL:
+        return c.Rejection(No.CLOSED, f"the referral is {state.status}; send a new one")
+    content = {f: getattr(event, f) for f in event.__struct_fields__}
+    content["requested_at"] = state.requested_at
+    content["sensitivity"] = tuple(dict.fromkeys((*state.sensitivity, *event.sensitivity)))
+    changed = tuple(f for f in content if content[f] != getattr(state, f) and f != "digest") or ("person",)
+    amended = e.Fact(e.ReferralAmended(**content, changed=changed), command.sealed)
+    after = evolve(state, state.id, amended, envelope.at)
+    return (amended, *_after_amendment(after, command.submission, envelope, world))
+
+
+def _after_amendment(
+    state: Referral, submission: Submission, envelope: c.Envelope, world: World
+) -> tuple[e.Fact, ...]:
+    verdict = consent(submission.consent.status, submission.consent.expires_at, envelope.at)
+    if verdict.verdict == "refuse":
+        hops = [e.Fact(e.HopCancelled(hop=h.hop, reason="consent-revoked")) for h in state.open_hops]
+        return (*hops, e.Fact(e.ReferralCancelled(reason="consent-revoked")))
+    waiting = state.status is ReferralStatus.NEEDS_REVIEW and verdict.verdict == "allow"
+    return place(structs.replace(state), envelope, world) if waiting else ()

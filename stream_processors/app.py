@@ -1,0 +1,128 @@
+"""The Faust application and the explicit list of what runs in it.
+
+`faust -A stream_processors.app worker`, behind `refex worker`. Role `exchange`: the batch consumer, four relays and
+the timers, as services of the app; killing the app stops consumption. Role `notify`: deliveries, woken by an agent.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import faust
+from aiokafka.helpers import create_ssl_context
+from faust.types.auth import AuthProtocol
+from mode import Service
+
+from avro_schemas import topics
+from infra import kafka
+from infra.postgres import pool
+from infra.settings import Settings, settings
+from stream_processors.exchange import Exchange
+from stream_processors.inbox import Inbox
+from stream_processors.notify import Notifier
+from stream_processors.relay import GROUPS, Relay
+from stream_processors.timers import Timers
+
+
+def build(config: Settings) -> faust.App:
+    """The app of one role; nothing runs until the worker starts it."""
+    login = kafka.login(config)
+    app = faust.App(
+        f"refex-{config.worker_role}",
+        broker=f"kafka://{login.bootstrap}",
+        broker_credentials=credentials(login),
+        value_serializer="raw",
+        key_serializer="raw",
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=3.0,
+        stream_wait_empty=False,
+        datadir=config.data_path / "faust" / f"{config.worker_role}-{config.worker_slot}",
+    )
+    ROLES[config.worker_role](app, config, login)
+    return app
+
+
+def credentials(login: kafka.KafkaLogin) -> Any:
+    """Faust's form of a login; None without SASL."""
+    if not login.security_protocol.startswith("SASL"):
+        return None
+    tls = login.security_protocol.endswith("SSL")
+    made = faust.SASLCredentials(
+        username=login.username,
+        password=login.password,
+        mechanism=login.mechanism,
+        ssl_context=create_ssl_context(cafile=login.ca_file) if tls else None,
+    )
+    made.protocol = AuthProtocol.SASL_SSL if tls else AuthProtocol.SASL_PLAINTEXT
+    return made
+
+
+def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
+    """The high-rate path: no agent; the app's services own their consumers (architecture 11)."""
+    app.producer_only = True
+    url = _database(config)
+
+    async def consume() -> None:
+        async with await pool(url, "worker") as connections:
+            await Inbox(login, connections, Exchange(connections), config.worker_slot).run()
+
+    async def relay() -> None:
+        await asyncio.gather(*(Relay(url, login, group).run() for group in range(GROUPS)))
+
+    _serve(app, "Exchange", consume)
+    _serve(app, "Relays", relay)
+    _serve(app, "Timers", lambda: Timers(url, login).run())
+
+
+def notify(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
+    """Deliveries, swept from their rows; the agent on referral.event is only the wake-up."""
+    url = _database(config)
+    notifiers: list[Notifier] = []
+
+    async def deliver() -> None:
+        async with await pool(url, "worker") as connections:
+            notifiers.append(Notifier(connections))
+            await notifiers[-1].run()
+
+    async def wake(stream: Any) -> None:
+        async for _ in stream.take(500, within=0.2):
+            for notifier in notifiers:
+                notifier.wake()
+
+    _serve(app, "Notify", deliver)
+    app.agent(app.topic(topics.REFERRAL_EVENT))(wake)
+
+
+ROLES: dict[str, Callable[[faust.App, Settings, kafka.KafkaLogin], None]] = {
+    "exchange": exchange,
+    "notify": notify,
+}
+
+
+def _serve(app: faust.App, name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run a coroutine as a service of the app: started with it, cancelled with it, fatal when it fails."""
+
+    async def task(self: Service) -> None:
+        await run()
+
+    app.service(type(name, (Service,), {"run": Service.task(task)}))
+
+
+def _database(config: Settings) -> str:
+    if not config.database_url:
+        raise ValueError("no database is configured; set REFEX_DATABASE_URL, or run `refex up`")
+    return config.database_url
+
+
+def __getattr__(name: str) -> faust.App:
+    """`app`, built when Faust asks for it, so that importing this module needs no settings."""
+    if name != "app":
+        raise AttributeError(name)
+    built = build(settings())
+    globals()["app"] = built
+    return built

@@ -1,0 +1,209 @@
+"""Step 1a: a Kafka record becomes an Arrival (who asks what, of which stream) or Poison with a reason.
+
+The tenant comes from the topic, ids are recomputed, nothing in a body is believed (architecture 6). No I/O.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from avro_schemas import topics
+from avro_schemas.codec import CodecError, decode
+from producers.envelope import unseal
+from referrals import check, ids
+from referrals import commands as c
+from referrals.errors import DeadLetterReason as Bad
+from referrals.words import Channel
+
+EXCHANGE = "exchange"
+Fields = dict[str, Any]
+
+
+class Raw(NamedTuple):
+    """One consumed record; `at` is the broker's append time."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    at: datetime
+
+
+class Arrival(NamedTuple):
+    """A record that could be read and trusted."""
+
+    raw: Raw
+    envelope: c.Envelope
+    kind: str
+    stream_id: UUID
+    lane: int
+    command: c.Command | c.RecordFact
+    payload_sha256: bytes
+
+
+class Poison(NamedTuple):
+    """A record that cannot be processed; `lane` orders its refusal among its stream's facts."""
+
+    raw: Raw
+    tenant: str
+    event_id: UUID
+    lane: int
+    reason: str
+    detail: str
+
+
+class _Wrong(ValueError):
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def read(raw: Raw) -> Arrival | Poison:
+    """The arrival a record holds, or why it is poison; never raises for anything a sender can write."""
+    sender = topics.sender_of(raw.topic)
+    try:
+        schema, fields = decode(raw.value)
+        if schema not in _schemas_of(raw.topic):
+            raise _Wrong(Bad.WRONG_TOPIC, f"{schema} does not belong in {raw.topic}")
+        if sender is not None and fields["organization"] != sender:
+            raise _Wrong(Bad.TENANT_MISMATCH, f"the record says another organization than {sender}")
+        return _arrival(raw, schema, fields)
+    except (CodecError, _Wrong) as error:
+        return poison(raw, error.reason, str(error))
+    except check.Invalid as error:
+        return poison(raw, Bad.INVALID, str(error)[:2000])
+    except (ValueError, OverflowError, msgspec.DecodeError) as error:
+        return poison(raw, Bad.INVALID, f"a field cannot be read ({type(error).__name__}); correct it")
+
+
+def poison(raw: Raw, reason: str, detail: str) -> Poison:
+    """The refusal of a record, named by its place in the log."""
+    event = ids.origin_id(raw.topic, raw.partition, raw.offset)
+    return Poison(raw, topics.sender_of(raw.topic) or EXCHANGE, event, ids.lane(event), reason, detail)
+
+
+def _arrival(raw: Raw, schema: str, fields: Fields) -> Arrival:
+    command, kind, stream_id = _READERS[schema](raw, fields)
+    organization = fields.get("organization", EXCHANGE)
+    if not organization:
+        raise _Wrong(Bad.TENANT_MISMATCH, "the envelope names no organization")
+    envelope = c.Envelope(
+        event_id=UUID(fields["event_id"]),
+        organization=organization,
+        user=fields.get("user") or None,
+        on_behalf_of=fields.get("on_behalf_of") or None,
+        channel=Channel(fields.get("channel", Channel.TIMER)),
+        occurred_at=datetime.fromtimestamp(fields["occurred_at"] / 1000, UTC),
+        at=raw.at,
+    )
+    said = {k: v for k, v in fields.items() if k != "occurred_at"}
+    body = sha256(schema.encode() + msgspec.msgpack.encode(said)).digest()
+    return Arrival(raw, envelope, kind, stream_id, ids.lane(stream_id), command, body)
+
+
+def _schemas_of(topic: str) -> list[str]:
+    name = "intake.*" if topics.sender_of(topic) else topic
+    declared = topics.declared().get(name)
+    return declared.schemas if declared else []
+
+
+def _own_id(fields: Fields) -> UUID:
+    made = ids.referral_id(fields["organization"], fields["sender_referral_id"])
+    if fields["referral_id"] != str(made):
+        raise _Wrong(
+            Bad.ID_MISMATCH, "referral_id is not the one of this organization and sender_referral_id"
+        )
+    return made
+
+
+def _submit(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+    content = msgspec.json.decode(unseal(fields["sealed"]))
+    submission = check.submission(content, raw.at)
+    if submission.sender_referral_id != fields["sender_referral_id"]:
+        raise _Wrong(Bad.ID_MISMATCH, "sender_referral_id differs from the one in the sealed submission")
+    return c.Submit(submission, fields["sealed"]), "referral", _own_id(fields)
+
+
+def _cancel(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+    return c.Cancel(fields["reason"], _text(fields["sealed"])), "referral", _own_id(fields)
+
+
+def _respond(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+    command = c.Respond(
+        action=fields["action"],
+        hop=fields["hop"] or None,
+        reason=fields["reason"] or None,
+        outcome_code=fields["outcome_code"] or None,
+        outcome_need=fields["outcome_need"] or None,
+        note=_text(fields["sealed"]),
+        version=fields["version"] or None,
+        details=_json(fields["details"]),
+    )
+    return command, "referral", UUID(fields["referral_id"])
+
+
+def _assign(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+    command = c.Assign(fields["service"], fields["reason"] or None, fields["version"] or None)
+    return command, "referral", UUID(fields["referral_id"])
+
+
+def _authorize(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+    details = _json(fields["details"]) | ({"number": fields["number"]} if fields["number"] else {})
+    return c.Authorize(fields["status"], details), "referral", UUID(fields["referral_id"])
+
+
+def _delivered(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+    details = {k: fields[k] for k in ("service_event_id", "code", "date", "units")}
+    command = c.Respond(action="record-service", hop=fields["hop"], details=details)
+    return command, "referral", UUID(fields["referral_id"])
+
+
+def _deadline(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+    return c.DeadlineDue(fields["kind"], fields["generation"]), "referral", UUID(fields["referral_id"])
+
+
+def _service(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+    data = {"routing": _json(fields["routing"]), "body": _json(fields["body"])}
+    stream_id = UUID(fields["service_id"])
+    return c.RecordFact("service", stream_id, "service-changed", data), "service", stream_id
+
+
+def _recorded(
+    kind: str, type: str, id_field: str, keep: tuple[str, ...]
+) -> Callable[[Raw, Fields], tuple[c.RecordFact, str, UUID]]:
+    def reader(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+        data = {k: fields[k] for k in keep} | _json(fields.get("body", b""))
+        stream_id = UUID(fields[id_field])
+        return c.RecordFact(kind, stream_id, type, data, fields.get("sealed", b"")), kind, stream_id
+
+    return reader
+
+
+def _json(content: bytes) -> dict[str, Any]:
+    return msgspec.json.decode(content, type=dict[str, Any]) if content else {}
+
+
+def _text(sealed: bytes) -> str | None:
+    return unseal(sealed).decode() or None
+
+
+_READERS: dict[str, Callable[[Raw, Fields], tuple[c.Command | c.RecordFact, str, UUID]]] = {
+    "referral_submitted.v1": _submit,
+    "referral_amended.v1": _submit,
+    "referral_cancelled.v1": _cancel,
+    "response_given.v1": _respond,
+    "service_assigned.v1": _assign,
+    "authorization_decided.v1": _authorize,
+    "services_delivered.v1": _delivered,
+    "deadline_due.v1": _deadline,
+    "service_changed.v1": _service,
+    "capacity_changed.v1": _recorded("capacity", "capacity-changed", "service_id", ()),
+    "consent_changed.v1": _recorded("consent", "consent-changed", "consent_id", ("person_key", "action")),
+    "screening_recorded.v1": _recorded("screening", "screening-recorded", "screening_id", ("person_key",)),
+    "coverage_spell.v1": _recorded("coverage", "coverage-spell", "spell_id", ("person_key",)),
+}

@@ -1,0 +1,168 @@
+"""Kafka -> batches: assignment, seek to Postgres' offsets, fetch, apply, retry. Knows nothing of referrals.
+
+Comes in: every intake and shared topic. Goes out: batches to Exchange.apply. Kafka's committed offset is only a hint
+for lag dashboards; nothing is ever skipped because Postgres or the broker is away.
+"""
+
+import asyncio
+import contextlib
+import re
+import socket
+import time
+from datetime import UTC, datetime
+
+import asyncpg
+import stamina
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
+
+from avro_schemas import topics
+from infra.kafka import KafkaLogin
+from stream_processors.decode import Raw
+from stream_processors.exchange import Applied, Exchange, is_transient
+from stream_processors.progress import Stopped, starting_offsets
+from stream_processors.store import Place
+
+GROUP = "refex-exchange"
+MAX_RECORDS = 2000
+ADVISORY_COMMIT_S = 2.0
+PATTERN = "^(" + "|".join([r"intake\.[a-z0-9.-]+", *map(re.escape, topics.consumed())]) + ")$"
+log = structlog.get_logger()
+
+
+class Inbox:
+    """One consumer of the group; `run` until cancelled."""
+
+    def __init__(self, login: KafkaLogin, pool: asyncpg.Pool, exchange: Exchange, slot: int) -> None:
+        self._login = login
+        self._pool = pool
+        self._exchange = exchange
+        self._slot = slot
+        self._placed: frozenset[TopicPartition] = frozenset()
+        self._gaps: dict[Place, int] = {}
+        self._positions: dict[TopicPartition, int] = {}
+        self._committed_at = 0.0
+
+    async def run(self) -> None:
+        """Consume for ever; a lost broker is waited for, an unknown error ends the process."""
+        async with self._consumer() as consumer:
+            consumer.subscribe(pattern=PATTERN)
+            while True:
+                await self._place(consumer)
+                fetched = await consumer.getmany(timeout_ms=200, max_records=MAX_RECORDS)
+                batch = [raw(record) for records in fetched.values() for record in records]
+                if batch:
+                    self._follow(consumer, await self._apply(batch))
+                await self._commit(consumer)
+
+    def _consumer(self) -> "_Started":
+        return _Started(
+            AIOKafkaConsumer(
+                **self._login.aiokafka(),
+                group_id=GROUP,
+                group_instance_id=f"{GROUP}-{socket.gethostname()}-{self._slot}",
+                client_id=f"{GROUP}-{self._slot}",
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                partition_assignment_strategy=[RangePartitionAssignor],
+                session_timeout_ms=10_000,
+                heartbeat_interval_ms=3_000,
+                max_poll_interval_ms=3_600_000,
+                metadata_max_age_ms=5_000,
+                fetch_max_wait_ms=100,
+                max_partition_fetch_bytes=4 * 1024 * 1024,
+            )
+        )
+
+    async def _place(self, consumer: AIOKafkaConsumer) -> None:
+        """After an assignment: seek every new partition to its row, pause those that must not go on."""
+        assigned = frozenset(consumer.assignment())
+        if assigned == self._placed:
+            return
+        new = assigned - self._placed
+        if new:
+            starts = await self._starting_offsets(consumer, new)
+            for partition, start in starts.items():
+                if isinstance(start, Stopped):
+                    log.error(
+                        "partition stopped",
+                        topic=partition.topic,
+                        partition=partition.partition,
+                        do=str(start),
+                    )
+                    consumer.pause(partition)
+                else:
+                    consumer.seek(partition, start)
+        self._placed = assigned
+        self._positions = {p: o for p, o in self._positions.items() if p in assigned}
+
+    async def _starting_offsets(
+        self, consumer: AIOKafkaConsumer, new: frozenset[TopicPartition]
+    ) -> dict[TopicPartition, int | Stopped]:
+        async for attempt in stamina.retry_context(
+            on=_may_pass, attempts=None, timeout=None, wait_initial=0.1, wait_max=3.0
+        ):
+            with attempt:
+                return await starting_offsets(consumer, self._login, self._pool, new)
+        raise AssertionError("unreachable")
+
+    async def _apply(self, batch: list[Raw]) -> Applied:
+        """Until it is applied: a transient failure is retried for as long as it lasts."""
+        async for attempt in stamina.retry_context(
+            on=is_transient, attempts=None, timeout=None, wait_initial=0.05, wait_max=3.0
+        ):
+            with attempt:
+                return await self._exchange.apply(batch, frozenset(self._gaps))
+        raise AssertionError("unreachable")
+
+    def _follow(self, consumer: AIOKafkaConsumer, applied: Applied) -> None:
+        """Remember the next offsets; go back to a missing offset once, then believe that it does not exist."""
+        for (topic, partition), offset in applied.next_offsets.items():
+            self._positions[TopicPartition(topic, partition)] = offset
+        self._gaps = {p: o for p, o in self._gaps.items() if applied.next_offsets.get(p, o) == o}
+        for place, offset in applied.gaps.items():
+            log.warning(
+                "an offset is missing; reading it again", topic=place[0], partition=place[1], offset=offset
+            )
+            self._gaps[place] = offset
+            if TopicPartition(*place) in consumer.assignment():
+                consumer.seek(TopicPartition(*place), offset)
+
+    async def _commit(self, consumer: AIOKafkaConsumer) -> None:
+        if not self._positions or time.monotonic() - self._committed_at < ADVISORY_COMMIT_S:
+            return
+        self._committed_at = time.monotonic()
+        mine = {p: o for p, o in self._positions.items() if p in consumer.assignment()}
+        with contextlib.suppress(KafkaError, ValueError):
+            await consumer.commit(mine)
+
+
+class _Started:
+    """A consumer that is started, retrying while the broker is away, and always stopped."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+
+    async def __aenter__(self) -> AIOKafkaConsumer:
+        async for attempt in stamina.retry_context(
+            on=(KafkaError, OSError), attempts=None, timeout=None, wait_initial=0.2, wait_max=3.0
+        ):
+            with attempt:
+                await self._consumer.start()
+        return self._consumer
+
+    async def __aexit__(self, *error: object) -> None:
+        with contextlib.suppress(KafkaError, asyncio.TimeoutError):
+            await self._consumer.stop()
+
+
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, KafkaError) or is_transient(error)
+
+
+def raw(record: ConsumerRecord) -> Raw:
+    """What the steps see of a consumed record."""
+    at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    return Raw(record.topic, record.partition, record.offset, record.key, record.value, at)

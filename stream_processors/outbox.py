@@ -1,0 +1,102 @@
+"""Which topics a row of history goes to, and as what bytes. Pure but for the codec.
+
+Comes in: one row of history (and its dead letter, if it is one). Goes out: (topic, key, value). Decides nothing.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from avro_schemas import codec, topics
+
+
+class Out(NamedTuple):
+    """One record to publish, on partition lane mod count, with the header `lane-seq`."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
+Row = Mapping[str, Any]
+
+
+def outputs(row: Row, readers: frozenset[str], dead: Row | None) -> list[Out]:
+    """Everything one fact is published as: to the log, to its sender's feedback, to the dead letters."""
+    if row["kind"] == "referral":
+        found = [_referral_event(row)]
+        if row["sender"] in readers:
+            found.append(_feedback(row["sender"], row, str(row["stream_id"]), {}))
+        return found
+    found = [_exchange_event(row)]
+    if row["kind"] == "refusal" and row["tenant"] in readers:
+        refusal = msgspec.json.decode(row["data"], type=dict[str, Any])
+        about = str(refusal.get("stream_id", "")) if refusal.get("stream_kind") == "referral" else ""
+        found.append(_feedback(row["tenant"], row, about, refusal))
+    if dead is not None:
+        found.append(_dead_letter(row, dead))
+    return found
+
+
+def _ms(when: datetime) -> int:
+    return int(when.timestamp() * 1000)
+
+
+def _common(row: Row) -> dict[str, Any]:
+    names = ("version", "lane", "lane_seq", "type", "actor_organization", "channel", "data", "sealed")
+    return {name: row[name] for name in names} | {
+        "event_id": str(row["event_id"]),
+        "occurred_at": _ms(row["occurred_at"]),
+        "at": _ms(row["at"]),
+        "actor_user": row["actor_user"] or "",
+    }
+
+
+def _referral_event(row: Row) -> Out:
+    fields = _common(row) | {
+        "referral_id": str(row["stream_id"]),
+        "status": row["status"],
+        "sender": row["sender"],
+        "recipients": list(row["recipients"]),
+        "payer": row["payer"] or "",
+        "on_behalf_of": row["on_behalf_of"] or "",
+    }
+    return Out(topics.REFERRAL_EVENT, _key(row), codec.encode("referral_fact.v1", fields))
+
+
+def _exchange_event(row: Row) -> Out:
+    fields = _common(row) | {"kind": row["kind"], "stream_id": str(row["stream_id"]), "tenant": row["tenant"]}
+    return Out(topics.EXCHANGE_EVENT, _key(row), codec.encode("stream_fact.v1", fields))
+
+
+def _feedback(organization: str, row: Row, referral: str, refusal: Mapping[str, Any]) -> Out:
+    fields = {
+        "event_id": str(refusal.get("event_id") or row["event_id"]),
+        "occurred_at": _ms(row["occurred_at"]),
+        "at": _ms(row["at"]),
+        "type": row["type"],
+        "referral_id": referral,
+        "version": 0 if refusal else row["version"],
+        "status": row["status"] or "",
+        "data": row["data"],
+    }
+    fields |= {k: refusal[k] for k in ("reason", "detail", "topic", "partition", "offset") if k in refusal}
+    key = referral.encode() or _key(row)
+    return Out(topics.feedback(organization), key, codec.encode("feedback_given.v1", fields))
+
+
+def _dead_letter(row: Row, dead: Row) -> Out:
+    names = ("tenant", "topic", "partition", "offset", "reason", "detail")
+    fields = {name: dead[name] for name in names} | {
+        "event_id": str(row["event_id"]),
+        "occurred_at": _ms(row["occurred_at"]),
+        "key": dead["key"] or b"",
+        "value": dead["value"] or b"",
+    }
+    return Out(topics.DEAD_LETTER, dead["key"] or _key(row), codec.encode("dead_letter.v1", fields))
+
+
+def _key(row: Row) -> bytes:
+    return str(row["stream_id"]).encode()

@@ -1,0 +1,57 @@
+"""Where a partition goes on: the row in Postgres, checked against the log as it is now.
+
+Comes in: newly assigned partitions. Goes out: an offset each, or Stopped with an instruction: a recreated topic, an
+end below the row, a retention that overtook it. Never skips, never starts over by itself.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from infra.kafka import KafkaLogin
+from infra.kafka_identity import Identity, identity
+from infra.postgres import queries
+
+SQL = queries("stream_processors", "progress.sql")
+
+
+class Stopped(str):
+    """Why a partition must not go on by itself, and what the operator does about it."""
+
+    __slots__ = ()
+
+
+async def starting_offsets(
+    consumer: AIOKafkaConsumer, login: KafkaLogin, pool: asyncpg.Pool, new: Collection[TopicPartition]
+) -> dict[TopicPartition, int | Stopped]:
+    """The next offset of every partition; rows are made for partitions never seen before."""
+    partitions = sorted(new)
+    who = await asyncio.to_thread(identity, login, {p.topic for p in partitions})
+    first = await consumer.beginning_offsets(partitions)
+    last = await consumer.end_offsets(partitions)
+    topics, numbers = [p.topic for p in partitions], [p.partition for p in partitions]
+    starts, ids = [first[p] for p in partitions], [who.topics[p.topic] for p in partitions]
+    await pool.execute(SQL["first_seen"], topics, numbers, starts, ids, who.cluster)
+    rows = await pool.fetch(SQL["rows"], topics, numbers)
+    found = {TopicPartition(r["topic"], r["partition"]): r for r in rows}
+    return {p: judge(dict(found[p]), p.topic, who, first[p], last[p]) for p in partitions}
+
+
+def judge(row: Mapping[str, object], topic: str, who: Identity, first: int, last: int) -> int | Stopped:
+    """The row's offset if the log still holds it, else Stopped."""
+    next_offset = int(str(row["next_offset"]))
+    if (row["cluster_id"], row["topic_id"]) != (who.cluster, who.topics[topic]):
+        return Stopped(
+            f"{topic} was recreated, or this is another cluster; restore it, or give it up by hand"
+        )
+    if last < next_offset:
+        return Stopped(
+            f"{topic} ends at {last}, before offset {next_offset}; records were lost: restore the log"
+        )
+    if first > next_offset:
+        return Stopped(
+            f"retention of {topic} overtook offset {next_offset}; records are gone: restore the log"
+        )
+    return next_offset

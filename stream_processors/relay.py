@@ -1,0 +1,133 @@
+"""History -> topics, in lane order, once: one relay per lane group, idempotent producer, tail scan on start.
+
+Comes in: rows of history above each lane's position. Goes out: referral.event, exchange.event, feedback.*,
+dead-letter. The position moves only after the broker has everything (reliability.md, "what goes wrong" 4).
+"""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from infra.kafka import KafkaLogin
+from infra.postgres import connect, queries
+from referrals.ids import LANES, partition
+from stream_processors.exchange import is_transient
+from stream_processors.outbox import Out, outputs
+from stream_processors.store import columns
+from stream_processors.tail import Published, tail
+
+SQL = queries("stream_processors", "relay.sql")
+GROUPS = 4
+IDLE_S = 0.5
+HEADER = "lane-seq"
+log = structlog.get_logger()
+
+
+class Relay:
+    """The relay of one lane group (lanes with lane mod 4 = group); whoever holds its advisory lock works."""
+
+    def __init__(self, url: str, login: KafkaLogin, group: int) -> None:
+        self._url = url
+        self._login = login
+        self._group = group
+        self._lanes = [n for n in range(LANES) if n % GROUPS == group]
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """For ever: take the lock, scan the tail, publish; after any failure let go and begin anew."""
+        while True:
+            try:
+                await self._session()
+            except Exception as error:
+                if not (isinstance(error, KafkaError) or is_transient(error)):
+                    raise
+                log.warning("relay starts anew", group=self._group, error=type(error).__name__)
+            await asyncio.sleep(IDLE_S)
+
+    async def _session(self) -> None:
+        connection = await connect(self._url, "relay")
+        try:
+            if not await connection.fetchval(SQL["try_lock"], self._group):
+                return
+            await connection.add_listener("refex", lambda *_: self._wake.set())
+            async with _producer(self._login) as producer:
+                ends = {
+                    (r["topic"], r["partition"]): r["end_offset"]
+                    for r in await connection.fetch(SQL["ends"], self._group)
+                }
+                published = await tail(self._login, ends, frozenset(self._lanes))
+                while True:
+                    self._wake.clear()
+                    if not await self._step(connection, producer, published):
+                        with contextlib.suppress(TimeoutError):
+                            async with asyncio.timeout(IDLE_S):
+                                await self._wake.wait()
+        finally:
+            await connection.close(timeout=2)
+
+    async def _step(
+        self, connection: asyncpg.Connection, producer: AIOKafkaProducer, published: Published
+    ) -> bool:
+        """Publish what is pending and move the positions; whether there was anything."""
+        positions = await connection.fetch(SQL["positions"], self._lanes)
+        rows = await connection.fetch(
+            SQL["pending"], *columns([(r["lane"], r["next_seq"]) for r in positions])
+        )
+        if not rows:
+            return False
+        readers = frozenset(r["id"] for r in await connection.fetch(SQL["feedback_readers"]))
+        sent = [
+            await _send(producer, row["lane"], row["lane_seq"], out)
+            for row in rows
+            for out in outputs(dict(row), readers, await self._dead(connection, row))
+            if (out.topic, row["lane"], row["lane_seq"]) not in published
+        ]
+        ends: dict[tuple[str, int], int] = {}
+        for done in await asyncio.gather(*sent):
+            place = (done.topic, done.partition)
+            ends[place] = max(ends.get(place, 0), done.offset + 1)
+        await self._move(connection, rows, ends)
+        return True
+
+    async def _dead(self, connection: asyncpg.Connection, row: Any) -> dict[str, Any] | None:
+        if row["type"] != "record-refused":
+            return None
+        found = await connection.fetchrow(SQL["dead_letter"], row["stream_id"])
+        return dict(found) if found else None
+
+    async def _move(
+        self, connection: asyncpg.Connection, rows: list[Any], ends: dict[tuple[str, int], int]
+    ) -> None:
+        newest = {r["lane"]: r["lane_seq"] + 1 for r in rows}
+        async with connection.transaction():
+            await connection.execute(SQL["move"], list(newest), list(newest.values()))
+            if ends:
+                flat = [(topic, number, end) for (topic, number), end in ends.items()]
+                await connection.execute(SQL["save_ends"], self._group, *columns(flat))
+
+
+@contextlib.asynccontextmanager
+async def _producer(login: KafkaLogin) -> Any:
+    producer = AIOKafkaProducer(
+        **login.aiokafka(), client_id="refex-relay", acks="all", enable_idempotence=True, linger_ms=1
+    )
+    try:
+        await producer.start()
+        yield producer
+    finally:
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(5):
+                await producer.stop()
+
+
+async def _send(producer: AIOKafkaProducer, lane: int, lane_seq: int, out: Out) -> Any:
+    count = len(await producer.partitions_for(out.topic))
+    headers = [(HEADER, f"{lane}:{lane_seq}".encode())]
+    return await producer.send(
+        out.topic, key=out.key, value=out.value, partition=partition(lane, count), headers=headers
+    )

@@ -1,0 +1,91 @@
+"""Deadlines that came due become commands on referral.timer, once the answers already in Kafka are applied.
+
+Comes in: rows of `deadline`. Goes out: deadline_due records with ids that repeat harmlessly. Never decides: a hop
+that was answered meanwhile has moved on, and its deadline's generation is stale (architecture 9).
+"""
+
+import asyncio
+from datetime import UTC, datetime
+
+import asyncpg
+import msgspec
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from avro_schemas import topics
+from infra.kafka import KafkaLogin
+from infra.postgres import connect, queries
+from producers.envelope import Record, deadline_due
+from producers.producer import RecordProducer
+from referrals.ids import event_id
+from stream_processors.exchange import is_transient
+from stream_processors.store import columns
+
+SQL = queries("stream_processors", "timers.sql")
+IDLE_S = 0.5
+log = structlog.get_logger()
+
+
+class Timers:
+    """One process at a time (advisory lock) looks for deadlines that came due."""
+
+    def __init__(self, url: str, login: KafkaLogin) -> None:
+        self._url = url
+        self._login = login
+
+    async def run(self) -> None:
+        """For ever; after a failure let go of everything and begin anew."""
+        while True:
+            try:
+                await self._session()
+            except Exception as error:
+                if not (isinstance(error, KafkaError) or is_transient(error)):
+                    raise
+                log.warning("timers start anew", error=type(error).__name__)
+            await asyncio.sleep(IDLE_S)
+
+    async def _session(self) -> None:
+        connection = await connect(self._url, "worker")
+        try:
+            if not await connection.fetchval(SQL["try_lock"]):
+                return
+            consumer = AIOKafkaConsumer(**self._login.aiokafka(), enable_auto_commit=False)
+            async with RecordProducer(self._login, "refex-timers") as producer:
+                await consumer.start()
+                try:
+                    while True:
+                        await self._step(connection, consumer, producer)
+                        await asyncio.sleep(IDLE_S)
+                finally:
+                    await consumer.stop()
+        finally:
+            await connection.close(timeout=2)
+
+    async def _step(
+        self, connection: asyncpg.Connection, consumer: AIOKafkaConsumer, producer: RecordProducer
+    ) -> None:
+        if due := await connection.fetch(SQL["newly_due"]):
+            rows = [(r["referral_id"], r["kind"]) for r in due]
+            barrier = msgspec.json.encode(await _answers_end(consumer)).decode()
+            await connection.execute(SQL["set_barrier"], *columns(rows), barrier)
+        if ready := await connection.fetch(SQL["ready"], topics.RESPONSE):
+            now = datetime.now(UTC)
+            await producer.send([_record(r, now) for r in ready])
+            done = [(r["referral_id"], r["kind"], r["generation"]) for r in ready]
+            await connection.execute(SQL["sent"], *columns(done))
+
+
+async def _answers_end(consumer: AIOKafkaConsumer) -> dict[str, int]:
+    """Where the log of answers ends now, per partition: what must be applied before a hop may expire."""
+    await consumer.topics()
+    places = [
+        TopicPartition(topics.RESPONSE, n) for n in consumer.partitions_for_topic(topics.RESPONSE) or ()
+    ]
+    return {str(p.partition): end for p, end in (await consumer.end_offsets(places)).items()}
+
+
+def _record(row: asyncpg.Record, now: datetime) -> Record:
+    referral, kind, generation = row["referral_id"], row["kind"], row["generation"]
+    event = event_id("exchange", "deadline", str(referral), kind, str(generation))
+    return deadline_due(event, now, referral, kind, generation)

@@ -1,0 +1,228 @@
+"""One batch's work in memory: each record in order becomes facts, and all that must be saved is gathered here.
+
+Comes in: arrivals and what was loaded for them. Goes out: rows to save. Later records see earlier ones. No I/O.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from referrals import commands as c
+from referrals import events as e
+from referrals.errors import NEXT_STEP
+from referrals.errors import DeadLetterReason as Bad
+from referrals.ids import origin_id
+from referrals.lifecycle import decide
+from referrals.placing import World
+from referrals.state import Referral, evolve
+from referrals.words import Channel
+from stream_processors.decode import EXCHANGE, Arrival, Poison, Raw
+
+Key = tuple[str, UUID]
+
+
+class Loaded(NamedTuple):
+    """What the transaction read under its locks."""
+
+    seen: Mapping[Key, bytes]
+    referrals: Mapping[UUID, Referral]
+    streams: Mapping[Key, tuple[int, str]]
+    lanes: Mapping[int, int]
+
+
+class Written(NamedTuple):
+    """One row of history."""
+
+    lane: int
+    lane_seq: int
+    kind: str
+    stream_id: UUID
+    version: int
+    type: str
+    envelope: c.Envelope
+    tenant: str
+    sender: str | None
+    recipients: tuple[str, ...]
+    payer: str | None
+    status: str | None
+    data: bytes
+    sealed: bytes
+
+
+class InboxRow(NamedTuple):
+    """The recorded outcome of one event id; `version` is the stream's after it."""
+
+    arrival: Arrival
+    outcome: str
+    reason: str | None = None
+    detail: str | None = None
+    version: int | None = None
+
+
+class Work:
+    """The batch so far."""
+
+    def __init__(self, loaded: Loaded, world: World) -> None:
+        self.loaded = loaded
+        self.loads: dict[str, int] = dict(world.loads)
+        self.world = world._replace(loads=self.loads)
+        self.referrals: dict[UUID, Referral] = dict(loaded.referrals)
+        self.changed: dict[UUID, None] = {}
+        self.decisions: dict[UUID, bytes] = {}
+        self.reviewed: set[UUID] = set()
+        self.streams: dict[Key, tuple[int, c.RecordFact, c.Envelope]] = {}
+        self.lanes: dict[int, int] = dict(loaded.lanes)
+        self.history: list[Written] = []
+        self.inbox: list[InboxRow] = []
+        self.rejections: list[tuple[Arrival, c.Rejection]] = []
+        self.dead: list[Poison] = []
+        self._seen: dict[Key, bytes] = dict(loaded.seen)
+
+    def apply(self, records: Iterable[Arrival | Poison]) -> None:
+        """Take every record, in order."""
+        for record in records:
+            if isinstance(record, Poison):
+                self._bury(record)
+            else:
+                self._take(record)
+
+    def _take(self, arrival: Arrival) -> None:
+        key = (arrival.envelope.organization, arrival.envelope.event_id)
+        if (before := self._seen.get(key)) is not None:
+            if before != arrival.payload_sha256:
+                event, lane = arrival.envelope.event_id, arrival.lane
+                detail = f"event {event}: {NEXT_STEP[Bad.ID_CONFLICT]}"
+                self._bury(Poison(arrival.raw, key[0], _origin(arrival.raw), lane, Bad.ID_CONFLICT, detail))
+            return
+        self._seen[key] = arrival.payload_sha256
+        if isinstance(arrival.command, c.RecordFact):
+            self._record(arrival, arrival.command)
+        else:
+            self._decide(arrival, arrival.command)
+
+    def _decide(self, arrival: Arrival, command: c.Command) -> None:
+        state = self.referrals.get(arrival.stream_id)
+        decision = decide(state, command, arrival.envelope, self.world)
+        if isinstance(decision, c.Rejection):
+            self._reject(arrival, decision)
+            return
+        for fact in decision:
+            state = evolve(state, arrival.stream_id, fact, arrival.envelope.at)
+            self._note(arrival, state, fact)
+        if state is not None and decision:
+            self.referrals[state.id] = state
+            self.changed[state.id] = None
+        outcome = "applied" if decision else "no-effect"
+        self.inbox.append(InboxRow(arrival, outcome, version=state.version if state else None))
+
+    def _note(self, arrival: Arrival, state: Referral, fact: e.Fact) -> None:
+        event = fact.event
+        if isinstance(event, e.RoutingDecided):
+            self.decisions[state.id] = msgspec.json.encode(event)
+        if isinstance(event, e.ReviewNeeded):
+            self.reviewed.add(state.id)
+        if isinstance(event, e.HopRequested):
+            self.loads[event.organization] = self.loads.get(event.organization, 0) + 1
+        hop = state.hop(getattr(event, "hop", ""))
+        self.history.append(
+            Written(
+                lane=arrival.lane,
+                lane_seq=self._next(arrival.lane),
+                kind="referral",
+                stream_id=state.id,
+                version=state.version,
+                type=e.type_of(event),
+                envelope=arrival.envelope,
+                tenant=state.sender,
+                sender=state.sender,
+                recipients=(hop.organization,) if hop else (),
+                payer=state.payer,
+                status=str(state.status),
+                data=msgspec.json.encode(event),
+                sealed=fact.sealed,
+            )
+        )
+
+    def _record(self, arrival: Arrival, command: c.RecordFact) -> None:
+        key = (command.kind, command.stream_id)
+        version, owner = self.loaded.streams.get(key, (0, arrival.envelope.organization))
+        if key in self.streams:
+            version, owner = self.streams[key][0], self.streams[key][2].organization
+        if owner != arrival.envelope.organization:
+            self._reject(arrival, c.Rejection("not-permitted", "this stream is another organization's"))
+            return
+        self.streams[key] = (version + 1, command, arrival.envelope)
+        data = msgspec.json.encode(command.data)
+        self._other(arrival.lane, key, version + 1, command.type, arrival.envelope, data, command.sealed)
+        self.inbox.append(InboxRow(arrival, "applied", version=version + 1))
+
+    def _reject(self, arrival: Arrival, rejection: c.Rejection) -> None:
+        self.rejections.append((arrival, rejection))
+        state = self.referrals.get(arrival.stream_id)
+        version = state.version if state else None
+        self.inbox.append(InboxRow(arrival, "rejected", rejection.reason, rejection.detail, version))
+        key = ("refusal", _origin(arrival.raw))
+        data = self._refusal(arrival.raw, rejection.reason, rejection.detail) | {
+            "event_id": str(arrival.envelope.event_id),
+            "stream_kind": arrival.kind,
+            "stream_id": str(arrival.stream_id),
+        }
+        self._other(
+            arrival.lane, key, 1, "command-rejected", arrival.envelope, msgspec.json.encode(data), b""
+        )
+
+    def _bury(self, poison: Poison) -> None:
+        self.dead.append(poison)
+        at = poison.raw.at
+        envelope = c.Envelope(
+            event_id=poison.event_id,
+            organization=poison.tenant,
+            channel=Channel.EXCHANGE if poison.tenant == EXCHANGE else Channel.KAFKA,
+            occurred_at=at,
+            at=at,
+        )
+        data = msgspec.json.encode(self._refusal(poison.raw, poison.reason, poison.detail))
+        key = ("refusal", poison.event_id)
+        self._other(poison.lane, key, 1, "record-refused", envelope, data, b"")
+
+    def _refusal(self, raw: Raw, reason: str, detail: str) -> dict[str, Any]:
+        return {
+            "reason": str(reason),
+            "detail": detail,
+            "next": NEXT_STEP.get(reason, ""),
+            "topic": raw.topic,
+            "partition": raw.partition,
+            "offset": raw.offset,
+        }
+
+    def _other(
+        self, lane: int, key: Key, version: int, type: str, envelope: c.Envelope, data: bytes, sealed: bytes
+    ) -> None:
+        self.history.append(
+            Written(
+                lane=lane,
+                lane_seq=self._next(lane),
+                kind=key[0],
+                stream_id=key[1],
+                version=version,
+                type=type,
+                envelope=envelope,
+                tenant=envelope.organization,
+                sender=None,
+                recipients=(),
+                payer=None,
+                status=None,
+                data=data,
+                sealed=sealed,
+            )
+        )
+
+    def _next(self, lane: int) -> int:
+        self.lanes[lane] += 1
+        return self.lanes[lane]
+
+
+def _origin(raw: Raw) -> UUID:
+    return origin_id(raw.topic, raw.partition, raw.offset)

@@ -1,0 +1,61 @@
+"""What decisions may look at, kept in memory and refreshed on change: directory, participants, loads.
+
+Comes in: the worker's pool. Goes out: a World for one batch. Loads are advice, at most two seconds old.
+"""
+
+import time
+
+import msgspec
+
+from infra.places import places
+from infra.postgres import Connection, queries
+from producers.envelope import seal
+from referrals.directory import Directory, Service
+from referrals.placing import World
+
+SQL = queries("stream_processors", "world.sql")
+LOADS_MAX_AGE_S = 2.0
+
+
+class WorldKeeper:
+    """Reads the world inside a batch's transaction, and only what may have changed since the last."""
+
+    def __init__(self) -> None:
+        self._directory: Directory | None = None
+        self._organizations: dict[str, str] = {}
+        self._webhooks: frozenset[str] = frozenset()
+        self._hub = ""
+        self._loads: dict[str, int] = {}
+        self._read_at = float("-inf")
+
+    async def current(self, connection: Connection) -> World:
+        """The world as this transaction sees it."""
+        version = await connection.fetchval(SQL["directory_version"])
+        if self._directory is None or self._directory.version != version:
+            rows = await connection.fetch(SQL["services"])
+            services = [msgspec.json.decode(r["routing"], type=Service) for r in rows]
+            self._directory = Directory(version, services, places())
+        if time.monotonic() - self._read_at > LOADS_MAX_AGE_S:
+            await self._read_participants(connection)
+        return World(self._directory, self._loads, self._organizations, self._hub, seal)
+
+    async def _read_participants(self, connection: Connection) -> None:
+        rows = await connection.fetch(SQL["organizations"])
+        self._organizations = {r["id"]: r["type"] for r in rows}
+        self._webhooks = frozenset(r["id"] for r in rows if r["webhook_url"])
+        self._hub = next((r["id"] for r in rows if r["type"] == "hub"), "")
+        self._loads = {r["recipient"]: r["open"] for r in await connection.fetch(SQL["loads"])}
+        self._read_at = time.monotonic()
+
+    @property
+    def webhooks(self) -> frozenset[str]:
+        """The organizations that want a signed webhook."""
+        return self._webhooks
+
+    def adopt(self, loads: dict[str, int]) -> None:
+        """After the commit: the loads as the batch left them."""
+        self._loads = loads
+
+    def forget(self) -> None:
+        """Read everything anew next time, as after a failed batch."""
+        self._read_at = float("-inf")
