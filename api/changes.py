@@ -90,21 +90,23 @@ class Changes:
     async def _listen(self) -> None:
         pause = 0.2
         while True:
-            connection = None
-            lost = asyncio.Event()
             try:
-                connection = await postgres.connect(self._database.url, "api")
-                connection.add_termination_listener(lambda _: lost.set())
-                await connection.add_listener(CHANNEL, self.wake)
+                await self._listen_once()
                 pause = 0.2
-                self.wake()
-                await lost.wait()
             except AWAY:
                 pause = min(pause * 2, 2.0)
-            finally:
-                if connection is not None:
-                    connection.terminate()
             await asyncio.sleep(pause)
+
+    async def _listen_once(self) -> None:
+        connection = await postgres.connect(self._database.url, "api")
+        try:
+            lost = asyncio.Event()
+            connection.add_termination_listener(lambda _: lost.set())
+            await connection.add_listener(CHANNEL, self.wake)
+            self.wake()
+            await lost.wait()
+        finally:
+            connection.terminate()
 
     async def _settle(self) -> None:
         with self.subscription() as woken:

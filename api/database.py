@@ -64,9 +64,12 @@ class Database:
         self._pools.clear()
 
     @asynccontextmanager
-    async def reading(self, principal: Principal) -> AsyncIterator[asyncpg.Connection]:
+    async def reading(
+        self, principal: Principal, patience_s: float | None = None
+    ) -> AsyncIterator[asyncpg.Connection]:
         """A read-only transaction that sees what the principal's organization may see, of one moment."""
-        async with self._session("api", "begin isolation level repeatable read read only") as connection:
+        begin = "begin isolation level repeatable read read only"
+        async with self._session("api", begin, patience_s) as connection:
             await connection.fetch(ASK_AS, principal.organization, principal.type)
             yield connection
 
@@ -105,14 +108,15 @@ class Database:
                 await connection.execute(begin)
                 try:
                     yield connection
-                except AWAY:
-                    raise
-                except Exception:
-                    await connection.execute("rollback")
-                    healthy = True
+                except Exception as error:
+                    if not isinstance(error, AWAY) or isinstance(error, asyncpg.DataError):
+                        await connection.execute("rollback")
+                        healthy = True
                     raise
                 await connection.execute("commit")
                 healthy = True
+        except asyncpg.DataError:
+            raise
         except AWAY as error:
             raise DatabaseAway(type(error).__name__) from error
         finally:

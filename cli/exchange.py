@@ -48,8 +48,14 @@ class RunningExchange:
         self.services = EmbeddedServices(
             plan.data_dir, plan.settings.cache_path, plan.progress, on_change=self._pid_changed
         )
-        self.url = plan.settings.public_url or f"http://{plan.settings.host}:{plan.port}"
+        self.url = (plan.settings.public_url or self.local_url).rstrip("/")
         self._announced = False
+
+    @property
+    def local_url(self) -> str:
+        """The address of the pages and the API on this machine, whatever the public one is."""
+        host = self.plan.settings.host
+        return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{self.plan.port}"  # noqa: S104
 
     @property
     def admin(self) -> KafkaLogin:
@@ -173,9 +179,8 @@ class RunningExchange:
         await self._get("/livez")
 
     async def _get(self, path: str) -> None:
-        host = "127.0.0.1" if self.plan.settings.host in ("0.0.0.0", "::") else self.plan.settings.host  # noqa: S104
         async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
-            (await client.get(f"http://{host}:{self.plan.port}{path}")).raise_for_status()
+            (await client.get(self.local_url + path)).raise_for_status()
 
     async def _until_ready(self) -> None:
         """Wait for /readyz, which asks the workers too."""

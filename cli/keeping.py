@@ -20,7 +20,7 @@ class Keeping:
 
     def __init__(self, data_dir: Path) -> None:
         self._state = data_dir / "exchange.json"
-        self._participants = data_dir / "participants.json"
+        self.file = data_dir / "participants.json"
         self._lock = data_dir / "participants.lock"
 
     def port(self) -> int | None:
@@ -43,9 +43,9 @@ class Keeping:
 
     def participants(self) -> list[Participant]:
         """Every participant with its credentials, in the order they were added."""
-        if not self._participants.exists():
+        if not self.file.exists():
             return []
-        return msgspec.json.decode(self._participants.read_bytes(), type=list[Participant])
+        return msgspec.json.decode(self.file.read_bytes(), type=list[Participant])
 
     def add(self, new: Iterable[Participant]) -> list[Participant]:
         """Keep those not known yet; returns all that are kept."""
@@ -68,10 +68,10 @@ class Keeping:
 
     def changed_at(self) -> int:
         """When the participants were last written (nanoseconds), 0 for never."""
-        return self._participants.stat().st_mtime_ns if self._participants.exists() else 0
+        return self.file.stat().st_mtime_ns if self.file.exists() else 0
 
     def _write(self, kept: list[Participant]) -> None:
-        write_private(self._participants, msgspec.json.format(msgspec.json.encode(kept)).decode())
+        write_private(self.file, msgspec.json.format(msgspec.json.encode(kept)).decode())
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -26,6 +26,7 @@ from infra.settings import Settings, settings, variable
 Traffic = Callable[[RunningExchange], Coroutine[Any, Any, None]]
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_PORT = Settings().port
+SHOWN_CBOS = 3
 CONNECTIONS = tuple(
     variable(name) for name in Settings.__struct_fields__ if name.startswith(("kafka_", "database_"))
 )
@@ -181,8 +182,12 @@ def _greet(exchange: RunningExchange, demo: bool) -> None:
     click.echo(f"\nReferral Exchange: {exchange.url}")
     if demo:
         click.echo("\nDemo log-ins:")
-        for organization in exchange.keeping.participants():
-            for user in organization.users[:1] if organization.type == "cbo" else organization.users:
-                click.echo(f"  {organization.type:<9} {user.email:<44} {user.password}")
+        members = exchange.keeping.participants()
+        cbos = [m for m in members if m.type == "cbo"]
+        for member in [m for m in members if m not in cbos[SHOWN_CBOS:]]:
+            for user in member.users:
+                click.echo(f"  {member.type:<9} {user.email:<40} {user.password}")
+        if len(cbos) > SHOWN_CBOS:
+            click.echo(f"  {len(cbos) - SHOWN_CBOS} more community organizations: {exchange.keeping.file}")
     click.echo("\nCtrl-C stops everything.")
     sys.stdout.flush()

@@ -22,9 +22,7 @@ def worker(notify: bool) -> None:
         raise click.UsageError(
             "set REFEX_DATABASE_URL and REFEX_KAFKA_BOOTSTRAP, or run `refex up` for everything here"
         )
-    name = "notify" if notify else f"worker-{configured.worker_slot}"
-    home = configured.data_path / "faust" / name
-    home.mkdir(parents=True, exist_ok=True)
-    app = "stream_processors.app:notify" if notify else "stream_processors.app:app"
-    faust = [sys.executable, "-m", "faust", "-A", app, "--datadir", str(home)]
-    os.execv(sys.executable, [*faust, "worker", "--without-web", "--loglevel", "INFO"])  # noqa: S606
+    os.environ["REFEX_WORKER_ROLE"] = "notify" if notify else configured.worker_role
+    configured.data_path.mkdir(mode=0o711, parents=True, exist_ok=True)
+    faust = [sys.executable, "-m", "faust", "-A", "stream_processors.app", "worker"]
+    os.execv(sys.executable, [*faust, "--without-web", "--loglevel", "INFO"])  # noqa: S606

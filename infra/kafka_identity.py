@@ -1,6 +1,6 @@
-"""Which cluster and which topics these are: ids that change when a topic is recreated.
+"""Which cluster and which topics these are: ids that change when a topic is recreated, and partition counts.
 
-Comes in: a login and topic names. Goes out: ids as text. aiokafka does not tell them, confluent-kafka does.
+Comes in: a login and topic names. Goes out: ids as text, counts. aiokafka does not tell, confluent-kafka does.
 """
 
 from collections.abc import Collection
@@ -29,3 +29,12 @@ def identity(login: KafkaLogin, topics: Collection[str], timeout_s: float = 10.0
     except Exception as error:
         raise OSError(f"the broker does not tell its ids: {error}") from error
     return Identity(str(cluster.cluster_id), found)
+
+
+def partition_counts(login: KafkaLogin, timeout_s: float = 10.0) -> dict[str, int]:
+    """Every topic this login may see, with its number of partitions; blocking, raises OSError."""
+    try:
+        found = AdminClient(login.confluent()).list_topics(timeout=timeout_s)
+    except Exception as error:
+        raise OSError(f"the broker does not list its topics: {error}") from error
+    return {name: len(topic.partitions) for name, topic in found.topics.items()}

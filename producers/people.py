@@ -52,47 +52,16 @@ LANGUAGES = {"en": 58, "es": 27, "zh": 8, "vi": 7}
 PRIORITIES = {"routine": 80, "urgent": 15, "asap": 4, "stat": 1}
 CONSENTS = {"active": 93, "absent": 4, "refused": 3}
 GENDERS = {"female": 52, "male": 44, "other": 3, "unknown": 1}
-GIVEN = [
-    "Ana",
-    "Ben",
-    "Carmen",
-    "Duc",
-    "Elena",
-    "Farid",
-    "Grace",
-    "Hung",
-    "Iris",
-    "Jorge",
-    "Kim",
-    "Luz",
-    "Mei",
-    "Nam",
-    "Olga",
-    "Pablo",
-    "Quyen",
-    "Rosa",
-    "Sam",
-    "Thu",
-]
-FAMILY = [
-    "Alder",
-    "Brook",
-    "Cedar",
-    "Dale",
-    "Elm",
-    "Fern",
-    "Grove",
-    "Hazel",
-    "Iris",
-    "Juniper",
-    "Lake",
-    "Maple",
-    "North",
-    "Oak",
-    "Pine",
-    "Reed",
-    "Stone",
-]
+# fmt: off
+GIVEN = (
+    "Ana", "Ben", "Carmen", "Duc", "Elena", "Farid", "Grace", "Hung", "Iris", "Jorge",
+    "Kim", "Luz", "Mei", "Nam", "Olga", "Pablo", "Quyen", "Rosa", "Sam", "Thu",
+)
+FAMILY = (
+    "Alder", "Brook", "Cedar", "Dale", "Elm", "Fern", "Grove", "Hazel", "Iris", "Juniper",
+    "Lake", "Maple", "North", "Oak", "Pine", "Reed", "Stone",
+)
+# fmt: on
 NOTES = (
     "Prefers a call in the afternoon.",
     "Two children at home.",

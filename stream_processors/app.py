@@ -27,6 +27,8 @@ from stream_processors.timers import Timers
 def build(config: Settings) -> faust.App:
     """The app of one role; nothing runs until the worker starts it."""
     login = kafka.login(config)
+    datadir = config.data_path / "faust" / f"{config.worker_role}-{config.worker_slot}"
+    datadir.mkdir(parents=True, exist_ok=True)
     app = faust.App(
         f"refex-{config.worker_role}",
         broker=f"kafka://{login.bootstrap}",
@@ -41,7 +43,7 @@ def build(config: Settings) -> faust.App:
         broker_session_timeout=10.0,
         broker_heartbeat_interval=3.0,
         stream_wait_empty=False,
-        datadir=config.data_path / "faust" / f"{config.worker_role}-{config.worker_slot}",
+        datadir=datadir,
     )
     ROLES[config.worker_role](app, config, login)
     return app

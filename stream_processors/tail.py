@@ -3,12 +3,14 @@
 Comes in: the saved end of each topic partition. Goes out: the (topic, lane, lane_seq) found behind them.
 """
 
+import asyncio
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from infra.kafka import KafkaLogin
+from infra.kafka_identity import partition_counts
 from referrals.ids import partition
 
 Published = frozenset[tuple[str, int, int]]
@@ -20,8 +22,8 @@ async def tail(login: KafkaLogin, ends: Mapping[tuple[str, int], int], lanes: fr
     consumer = AIOKafkaConsumer(**login.aiokafka(), enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        names = [t for t in await consumer.topics() if OUTPUTS.match(t)]
-        places = [p for t in names for p in _written(t, consumer.partitions_for_topic(t) or (), lanes)]
+        counts = await asyncio.to_thread(partition_counts, login)
+        places = [p for t, n in counts.items() if OUTPUTS.match(t) for p in _written(t, n, lanes)]
         if not places:
             return frozenset()
         last = await consumer.end_offsets(places)
@@ -36,11 +38,9 @@ async def tail(login: KafkaLogin, ends: Mapping[tuple[str, int], int], lanes: fr
         await consumer.stop()
 
 
-def _written(topic: str, partitions: Collection[int], lanes: frozenset[int]) -> list[TopicPartition]:
+def _written(topic: str, count: int, lanes: frozenset[int]) -> list[TopicPartition]:
     """The partitions of a topic that these lanes are published to."""
-    if not partitions:
-        return []
-    return [TopicPartition(topic, n) for n in sorted({partition(lane, len(partitions)) for lane in lanes})]
+    return [TopicPartition(topic, n) for n in sorted({partition(lane, count) for lane in lanes})]
 
 
 async def _read(

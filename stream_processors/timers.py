@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from avro_schemas import topics
 from infra.kafka import KafkaLogin
+from infra.kafka_identity import partition_counts
 from infra.postgres import connect, queries
 from producers.envelope import Record, deadline_due
 from producers.producer import RecordProducer
@@ -67,7 +68,7 @@ class Timers:
     ) -> None:
         if due := await connection.fetch(SQL["newly_due"]):
             rows = [(r["referral_id"], r["kind"]) for r in due]
-            barrier = msgspec.json.encode(await _answers_end(consumer)).decode()
+            barrier = msgspec.json.encode(await _answers_end(self._login, consumer)).decode()
             await connection.execute(SQL["set_barrier"], *columns(rows), barrier)
         if ready := await connection.fetch(SQL["ready"], topics.RESPONSE):
             now = datetime.now(UTC)
@@ -76,12 +77,10 @@ class Timers:
             await connection.execute(SQL["sent"], *columns(done))
 
 
-async def _answers_end(consumer: AIOKafkaConsumer) -> dict[str, int]:
+async def _answers_end(login: KafkaLogin, consumer: AIOKafkaConsumer) -> dict[str, int]:
     """Where the log of answers ends now, per partition: what must be applied before a hop may expire."""
-    await consumer.topics()
-    places = [
-        TopicPartition(topics.RESPONSE, n) for n in consumer.partitions_for_topic(topics.RESPONSE) or ()
-    ]
+    counts = await asyncio.to_thread(partition_counts, login)
+    places = [TopicPartition(topics.RESPONSE, n) for n in range(counts[topics.RESPONSE])]
     return {str(p.partition): end for p, end in (await consumer.end_offsets(places)).items()}
 
 

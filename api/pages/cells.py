@@ -1,36 +1,39 @@
-"""Small cells: counts of people below 11 are not shown, nor what would give them away.
+"""Small cells: a count of people below 11 is not shown, nor anything that would give it away.
 
-Comes in: a table of counts. Goes out: the same as text, with `<11` and, where a margin would reveal a single
-hidden cell, no margin. Pure.
+Comes in: one table of counts that add up to a total known elsewhere. Goes out: the counts as text. Pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 LEAST = 11
-HIDDEN = f"<{LEAST}"
+SMALL = f"<{LEAST}"
 WITHHELD = "–"
 
 
-def shown(count: int) -> str:
-    """A count as it may be published: 0 says nothing about anybody."""
-    return HIDDEN if 0 < count < LEAST else str(count)
+def is_small(count: int) -> bool:
+    """Whether a count must be hidden; 0 says nothing about anybody."""
+    return 0 < count < LEAST
 
 
-def total(counts: Sequence[int]) -> str:
-    """The sum, unless exactly one of its parts is hidden or the sum itself is small."""
-    hidden = sum(0 < c < LEAST for c in counts)
-    return WITHHELD if hidden == 1 else shown(sum(counts))
+def published(counts: Mapping[str, int]) -> tuple[dict[str, str], str]:
+    """Every count as it may be shown, and the total.
 
-
-def table(counts: Mapping[str, Sequence[int]]) -> tuple[dict[str, list[str]], list[str]]:
-    """Rows with their own total as last cell, and the bottom row of column totals.
-
-    Once any single hidden cell stands alone in its row or column, all totals across that direction's grand
-    total are withheld, because differences between published totals would give it back.
+    One hidden cell alone would be total minus the rest, so the smallest others are withheld beside it until what is
+    hidden cannot be told apart; where there are no others, the total is withheld.
     """
-    columns = list(zip(*counts.values(), strict=True)) if counts else []
-    rows = {name: [*map(shown, row), total(row)] for name, row in counts.items()}
-    bottom = [total(column) for column in columns]
-    margins = [total([sum(row) for row in counts.values()])] if counts else []
-    lone = any(sum(0 < c < LEAST for c in line) == 1 for line in [*counts.values(), *columns])
-    return rows, [*bottom, *([WITHHELD] if lone else margins)]
+    hidden = {name for name, count in counts.items() if is_small(count)}
+    others = sorted((n for n, c in counts.items() if c >= LEAST), key=lambda n: (counts[n], n))
+    while hidden and others and _told(hidden, counts):
+        hidden.add(others.pop(0))
+    cells = {n: (SMALL if is_small(c) else WITHHELD if n in hidden else str(c)) for n, c in counts.items()}
+    alone = bool(hidden) and _told(hidden, counts)
+    whole = sum(counts.values())
+    return cells, WITHHELD if alone else SMALL if is_small(whole) else str(whole)
+
+
+def _told(hidden: set[str], counts: Mapping[str, int]) -> bool:
+    """Whether the sum of the hidden cells gives one of them away."""
+    known = sum(counts[n] for n in hidden)
+    small = sum(is_small(counts[n]) for n in hidden)
+    extreme = small == len(hidden) and known in (small, small * (LEAST - 1))
+    return len(hidden) < 2 or known < LEAST or extreme

@@ -26,6 +26,7 @@ class ClassArchive:
         self._folder = cache_dir / "jvm"
         self._aot = java.major >= AOT_SINCE
         self._file = self._folder / f"kafka-{made_for.hexdigest()[:16]}.archive"
+        self._digest_file = self._file.with_suffix(".sha256")
         self._fresh = self._folder / f".{self._file.name}.{secrets.token_hex(4)}"
 
     @property
@@ -46,13 +47,26 @@ class ClassArchive:
     def keep(self, finished: bool) -> None:
         """After the broker's end: take over what it wrote if it came to its end, and drop archives of other jars."""
         if finished and self._fresh.exists():
-            for old in self._folder.glob("kafka-*.archive"):
+            for old in self._folder.glob("kafka-*"):
                 old.unlink(missing_ok=True)
+            self._digest_file.write_text(_digest(self._fresh))
             self._fresh.replace(self._file)
         for rest in self._folder.glob(".kafka-*"):  # of this one, or of one that was killed long ago
             if rest.name.startswith(self._fresh.name) or time.time() - rest.stat().st_mtime > 3600:
                 rest.unlink(missing_ok=True)
 
+    def check(self) -> None:
+        """Drop an archive that is not what was kept: the JVM maps it without looking, and may crash. Blocks."""
+        if self.exists and (
+            not self._digest_file.exists() or _digest(self._file) != self._digest_file.read_text()
+        ):
+            self.discard()
+
     def discard(self) -> None:
-        """The JVM did not start with it."""
+        """The JVM did not start with it, or should not try."""
         self._file.unlink(missing_ok=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -58,9 +58,9 @@ def end(token: str, watched: dict[Identity, signal.Signals]) -> None:
     for stray in strays:
         stray.send(signal.SIGTERM)
     for identity in wait_gone([*watched, *strays], GRACE):
-        identity.kill_group()
+        identity.kill_family()
     for stray in with_environment(TOKEN_VARIABLE, token) if token else ():
-        stray.kill_group()
+        stray.kill_family()
 
 
 if __name__ == "__main__":

@@ -73,6 +73,7 @@ class EmbeddedKafka:
         self._java = java
         self._class_path = os.pathsep.join(map(str, jars))
         self._archive = ClassArchive(self._cache_dir, java, jars)
+        await asyncio.to_thread(self._archive.check)
         self._state = self._load_state()
         write_private(self._properties, server_properties(self._state, self._home / "log"))
         if not self._state.formatted:
@@ -104,7 +105,7 @@ class EmbeddedKafka:
         while controller_port == port:
             controller_port = keep_or_pick_port(None)
         state = BrokerState(
-            cluster_id=kept.get("cluster_id") or _cluster_id(),
+            cluster_id=kept.get("cluster_id") or cluster_id(),
             port=port,
             controller_port=controller_port,
             admin_password=kept.get("admin_password") or secrets.token_urlsafe(24),
@@ -170,6 +171,7 @@ class EmbeddedKafka:
         return [
             str(self._java.path),
             HEAP,
+            "-XX:+ExitOnOutOfMemoryError",  # then it is started again, instead of limping on
             "-Djava.awt.headless=true",
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
@@ -200,9 +202,9 @@ class EmbeddedKafka:
             await admin.close()
 
 
-def _cluster_id() -> str:
+def cluster_id() -> str:
     """22 characters; the format tool takes one that begins with - for an option."""
     while True:
-        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        if not cluster_id.startswith("-"):
-            return cluster_id
+        drawn = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not drawn.startswith("-"):
+            return drawn

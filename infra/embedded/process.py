@@ -203,8 +203,9 @@ class Supervised:
                 async with asyncio.timeout(seconds):
                     await self._until_exit()
         if self._process is not None and not self._exited():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            if self._identity is not None:
+                self._identity.kill_family()
+            self._process.kill()
             self._process.wait()
             self._exited()
 

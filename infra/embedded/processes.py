@@ -33,14 +33,11 @@ class Identity:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    def kill_group(self) -> None:
-        """End it at once, with all it leads if it leads a group."""
-        if self.alive():
-            with contextlib.suppress(ProcessLookupError):
-                if os.getpgid(self.pid) == self.pid:
-                    os.killpg(self.pid, signal.SIGKILL)
-                else:
-                    os.kill(self.pid, signal.SIGKILL)
+    def kill_family(self) -> None:
+        """End it at once with all its descendants, in whatever session: a database's backends lead their own."""
+        family = [self, *_descendants(self)] if self.alive() else []
+        for member in family:
+            member.send(signal.SIGKILL)
 
 
 def identify(pid: int) -> Identity | None:
@@ -73,6 +70,14 @@ def wait_gone(processes: Iterable[Identity], seconds: float) -> list[Identity]:
         if not left or time.monotonic() >= deadline:
             return left
         time.sleep(0.02)
+
+
+def _descendants(identity: Identity) -> list[Identity]:
+    try:
+        children = psutil.Process(identity.pid).children(recursive=True)
+    except psutil.Error:
+        return []
+    return [found for child in children if (found := identify(child.pid)) is not None]
 
 
 def _began(pid: int) -> float | None:

@@ -48,6 +48,11 @@ class EmbeddedServices:
         """The process itself of every child; after a death the last one until the new one runs."""
         return {name: child.pid for name, child in self.children.items()}
 
+    @property
+    def guardian_pid(self) -> int | None:
+        """The process that ends all others when this one is killed."""
+        return self._guard.pid if self._guard else None
+
     async def __aenter__(self) -> Self:
         """Both are up and answer when this returns."""
         self.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -57,12 +62,9 @@ class EmbeddedServices:
         self.cache_dir.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(self._lock.__enter__)
         try:
-            token = (
-                f"{keep_or_make_token(self.data_dir / 'token')} {self.data_dir.resolve()}"  # unlike a copy's
-            )
-            await asyncio.to_thread(
-                end, token, {}
-            )  # of an exchange that was killed together with its guardian
+            token = self._token()
+            # Children of an exchange that was killed together with its guardian.
+            await asyncio.to_thread(end, token, {})
             self._guard = Guard(self._log_file("guardian"), token, hold=(self._lock.descriptor,))
             self._guard.start()
             await _both(self._start_kafka(), self._start_postgres())
@@ -130,6 +132,10 @@ class EmbeddedServices:
                 await asyncio.to_thread(self._guard.stop)
                 self._guard = None
             self._lock.__exit__(None, None, None)
+
+    def _token(self) -> str:
+        """Marks our children, now and after a restart; the path tells them from those of a copied directory."""
+        return f"{keep_or_make_token(self.data_dir / 'token')} {self.data_dir.resolve()}"
 
     def _changed(self, name: str, pid: int) -> None:
         try:

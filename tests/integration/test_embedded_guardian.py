@@ -1,9 +1,11 @@
 """However the parent dies, its children end within seconds, and nobody else does."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from infra.embedded.guard import PACKAGE_ROOT, Guard
 from infra.embedded.guardian import GRACE
+from infra.embedded.local import DataDirLock
 from infra.embedded.processes import Identity, identify
 
 PARENT = """
@@ -163,3 +166,23 @@ def test_a_forgotten_child_is_left_alone(tmp_path: Path) -> None:
         guard.stop()
         assert child.poll() is None
         child.kill()
+
+
+def test_a_stubborn_child_without_our_mark_is_killed_and_the_lock_kept_until_then(tmp_path: Path) -> None:
+    lock = DataDirLock(tmp_path)
+    lock.__enter__()
+    guard = Guard(tmp_path / "log", str(tmp_path), hold=(lock.descriptor,))
+    guard.start()
+    with subprocess.Popen([sys.executable, "-c", STUBBORN]) as child:
+        time.sleep(0.5)  # until it ignores SIGTERM
+        guard.watch(child.pid, signal.SIGTERM)
+        lock.__exit__(None, None, None)  # our own descriptor, as if this process had died
+        ending = threading.Thread(target=guard.stop)
+        ending.start()
+        time.sleep(0.5)
+        with (tmp_path / "lock").open("r+b") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert child.wait(GRACE + 2) == -signal.SIGKILL
+        ending.join()
+    with DataDirLock(tmp_path):
+        pass

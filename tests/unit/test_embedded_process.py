@@ -16,7 +16,7 @@ from infra.embedded.errors import ChildFailedError
 from infra.embedded.guard import Guard
 from infra.embedded.logs import tail, trim
 from infra.embedded.process import Child, Supervised
-from infra.embedded.processes import Identity, find, identify
+from infra.embedded.processes import Identity, identify
 
 SLEEP = "import time; time.sleep(60)"
 
@@ -120,18 +120,19 @@ async def test_a_program_that_is_not_there_fails_clearly(nursery: Nursery) -> No
         await Supervised(child, nursery.guard, nursery.folder / "log", lambda *_: None).start()
 
 
-async def test_stop_kills_a_child_that_ignores_it_and_its_group(nursery: Nursery) -> None:
+async def test_stop_kills_a_child_that_ignores_it_and_its_descendants(nursery: Nursery) -> None:
     code = (
         "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print('armed', flush=True);"
-        "time.sleep(60)"
+        "grandchild = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True);"
+        "print(grandchild.pid, flush=True); time.sleep(60)"
     )
     child = await nursery.start(code, stop_signals=((signal.SIGTERM, 0.3),))
-    await until(lambda: "armed" in tail(child.log_file))
-    group = child.pid
+    await until(lambda: bool(tail(child.log_file)))
+    grandchild = identify(int(tail(child.log_file)))
+    assert grandchild is not None
     await child.stop()
     assert child.exit_code == -signal.SIGKILL
-    await until(lambda: not list(find(lambda process: os.getpgid(process.pid) == group)))
+    await until(lambda: not grandchild.alive())
 
 
 async def test_a_stopped_child_stays_stopped(nursery: Nursery, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +151,7 @@ def test_a_reused_pid_is_another_process() -> None:
     stranger = Identity(me.pid, me.created - 1)
     assert not stranger.alive()
     stranger.send(signal.SIGKILL)  # or this test would end here
-    stranger.kill_group()
+    stranger.kill_family()
 
 
 def test_a_log_keeps_its_newest_part_and_a_writer_goes_on(tmp_path: Path) -> None:

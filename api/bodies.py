@@ -1,0 +1,224 @@
+"""Request bodies: bytes become JSON, JSON becomes a typed struct, or a 400/415/422 says what to correct.
+
+Comes in: a request of any sender. Goes out: decoded values and the structs of what may be asked. Must never look
+anything up; the clock is an argument.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.problems import Problem, wrong
+from referrals.check import MAX_AHEAD, MAX_ID, parse_time
+from referrals.check import Problem as Wrong
+
+T = TypeVar("T")
+MAX_DEPTH = 32
+Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
+Code = Annotated[str, Meta(min_length=1, max_length=100)]
+Text = Annotated[str, Meta(max_length=20_000)]
+Version = Annotated[int, Meta(ge=1, le=2_147_483_647)]
+Number = Annotated[float, Meta(ge=-1e12, le=1e12)]
+
+
+class _Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A body: absent and null are the same, unknown fields are ignored."""
+
+
+class CancelBody(_Body, frozen=True, kw_only=True):
+    """Take a referral back."""
+
+    reason: Code
+    note: Text | None = None
+
+
+class OutcomeBody(_Body, frozen=True, kw_only=True):
+    """How it ended: a code of the outcomes list, and what became of the need."""
+
+    code: Code
+    need: Code | None = None
+
+
+class WaitlistBody(_Body, frozen=True, kw_only=True):
+    """Where the person stands in the queue."""
+
+    position: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
+    expected_date: Code | None = None
+
+
+class ResponseBody(_Body, frozen=True, kw_only=True):
+    """An answer to a hop; the fields below `version` belong to single actions."""
+
+    action: Code
+    hop: Id | None = None
+    reason: Code | None = None
+    outcome: OutcomeBody | None = None
+    note: Text | None = None
+    occurred_at: Code | None = None
+    version: Version | None = None
+    method: Code | None = None
+    reached: bool | None = None
+    review_date: Code | None = None
+    waitlist: WaitlistBody | None = None
+    service_event_id: Id | None = None
+    code: Code | None = None
+    date: Code | None = None
+    units: Number | None = None
+    organization: Id | None = None
+    service: Id | None = None
+
+    def details(self) -> dict[str, Any]:
+        """The action's own fields, without free text."""
+        given = msgspec.to_builtins(self)
+        return {name: given[name] for name in DETAILS if given.get(name) is not None}
+
+
+DETAILS = (
+    "method",
+    "reached",
+    "review_date",
+    "waitlist",
+    "service_event_id",
+    "code",
+    "date",
+    "units",
+    "organization",
+    "service",
+)
+
+
+class AssignBody(_Body, frozen=True, kw_only=True):
+    """A navigator's choice of service."""
+
+    service: Id
+    reason: Text | None = None
+    version: Version | None = None
+
+
+class AuthorizationBody(_Body, frozen=True, kw_only=True):
+    """A plan's decision."""
+
+    status: Code
+    number: Id | None = None
+    units: Number | None = None
+    from_: Code | None = msgspec.field(default=None, name="from")
+    to: Code | None = None
+    reason: Code | None = None
+
+
+class ClosureBody(_Body, frozen=True, kw_only=True):
+    """A closure with dates, both included."""
+
+    from_: Code = msgspec.field(name="from")
+    to: Code | None = None
+    reason: Code | None = None
+
+
+class CapacityBody(_Body, frozen=True, kw_only=True):
+    """How much room a service has, or when it is closed."""
+
+    status: Code | None = None
+    available: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
+    expires_at: Code | None = None
+    closures: list[ClosureBody] | None = None
+
+
+class ConsentBody(_Body, frozen=True, kw_only=True):
+    """A consent as its record; the person is named by the sender's own person_id."""
+
+    person_id: Id
+    status: Code = "active"
+    content: dict[str, Any] = {}
+
+
+async def read(request: Request) -> bytes:
+    """The body's bytes; the limit of 1 MiB is the middleware's."""
+    return await request.body()
+
+
+def decode(body: bytes, content_type: str) -> Any:
+    """Decoded JSON of a body; raises the 400 or 415, and the 422 for NUL or too deep nesting."""
+    media = content_type.partition(";")[0].strip().lower()
+    if media and not re.fullmatch(r"(application|text)/([a-z0-9.+-]+\+)?json", media):
+        raise Problem("unsupported")
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Problem("malformed", "the body is not JSON in UTF-8; send one JSON object") from None
+    if errors := list(unclean("", value)):
+        raise Problem("invalid", errors=errors[:50])
+    return value
+
+
+async def read_as(request: Request, type: type[T]) -> tuple[bytes, T]:
+    """The body as bytes and as a struct; raises the 400, 413, 415 or 422."""
+    body = await read(request)
+    value = decode(body, request.headers.get("content-type", ""))
+    return body, shaped(value, type)
+
+
+def shaped(value: Any, type: type[T]) -> T:
+    """Decoded JSON as a struct; raises the 422 with a JSON pointer."""
+    if not isinstance(value, dict):
+        raise wrong("", "send one JSON object")
+    given = {k: v for k, v in value.items() if v is not None}
+    try:
+        return msgspec.convert(given, type)
+    except msgspec.ValidationError as error:
+        raise Problem("invalid", errors=[_located(error)]) from None
+
+
+def said_at(text: str | None, now: datetime, pointer: str = "/occurred_at") -> datetime | None:
+    """When it happened, as said; raises the 422 for nonsense and for the future."""
+    if text is None:
+        return None
+    when = parse_time(text)
+    if when is None or when.year < 1900:
+        raise wrong(pointer, "not a date-time; send RFC 3339 with an offset")
+    if when > now + MAX_AHEAD:
+        raise wrong(pointer, "lies more than 5 minutes in the future; check your clock")
+    return when
+
+
+def unclean(pointer: str, value: Any, depth: int = 0) -> Iterator[Wrong]:
+    """What no text column takes: NUL, unpaired surrogates; and nesting deeper than anything real."""
+    if depth > MAX_DEPTH:
+        yield Wrong(pointer, f"nested more than {MAX_DEPTH} levels deep; send a flatter body")
+    elif isinstance(value, str):
+        if "\x00" in value or any(0xD800 <= ord(c) <= 0xDFFF for c in value):
+            yield Wrong(pointer, "holds a NUL or an unpaired surrogate; remove it")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            bad = "\x00" in key or any(0xD800 <= ord(c) <= 0xDFFF for c in key)
+            yield from (
+                [Wrong(pointer, "a field's name holds a NUL or an unpaired surrogate; remove it")]
+                if bad
+                else unclean(f"{pointer}/{escaped(key)}", inner, depth + 1)
+            )
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from unclean(f"{pointer}/{index}", inner, depth + 1)
+
+
+def escaped(name: str) -> str:
+    """A field's name as a part of a JSON pointer."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON response."""
+    return Response(msgspec.json.encode(body), status, headers, "application/json")
+
+
+def _located(error: msgspec.ValidationError) -> Wrong:
+    text, _, where = str(error).partition(" - at `$")
+    pointer = re.sub(r"\[(\d+)\]", r"/\1", where.rstrip("`")).replace("[...]", "/-").replace(".", "/")
+    if missing := re.search(r"missing required field `(\w+)`", text):
+        return Wrong(f"{pointer}/{missing[1]}", "this field is required; send it")
+    return Wrong(pointer, text)

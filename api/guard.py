@@ -1,0 +1,91 @@
+"""What stands before every handler: who asks, may they, how often, is the form theirs; and what happens to errors.
+
+Comes in: a declared Route. Goes out: a Starlette route. Must never let a request reach a handler undecided, and
+never answer 401, 404 or 409 because Kafka or Postgres is away.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+
+from api import auth, policy, problems
+from api.context import context
+from api.database import DatabaseAway
+from api.principal import Principal
+from api.problems import Problem
+from api.routing import Route
+from producers.producer import BrokerAway, NotPermitted
+
+log = structlog.get_logger("refex.api")
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+PageProblem = Callable[[Request, Problem], Awaitable[Response]]
+
+
+def guarded(route: Route, page_problem: PageProblem | None = None) -> StarletteRoute:
+    """The route as Starlette serves it, behind the guard."""
+
+    async def endpoint(request: Request) -> Response:
+        request.state.principal = None
+        request.state.door = route.door
+        try:
+            await _admit(request, route)
+            return await route.handler(request)
+        except Exception as error:  # every failure becomes one declared problem
+            return await respond(request, as_problem(error), page_problem)
+
+    return StarletteRoute(route.path, endpoint, methods=[route.method], name=f"{route.method} {route.path}")
+
+
+def as_problem(error: Exception) -> Problem:
+    """Which problem an exception is; what nobody foresaw is our failure, logged without its message."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, DatabaseAway):
+        return problems.away("the database")
+    if isinstance(error, BrokerAway | NotPermitted):
+        return problems.away("Kafka")
+    if isinstance(error, HTTPException):
+        return Problem(problems.BY_STATUS.get(error.status_code, "internal"))
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+    log.error("request failed", error=type(error).__name__, where=where)
+    return Problem("internal")
+
+
+async def respond(request: Request, problem: Problem, page_problem: PageProblem | None) -> Response:
+    """The problem as the route's door writes it."""
+    door = getattr(request.state, "door", "json")
+    if door == "page" and page_problem is not None:
+        return await page_problem(request, problem)
+    return problems.as_fhir(problem) if door == "fhir" else problems.as_json(problem)
+
+
+async def _admit(request: Request, route: Route) -> None:
+    if "\x00" in request.url.path or "%00" in request.scope.get("query_string", b"").decode("latin-1"):
+        raise Problem("malformed", "the address holds a NUL; remove it")
+    principal = await auth.identify(request, required=not route.public)
+    request.state.principal = principal
+    if principal is None:
+        return
+    if not route.public:
+        context(request).limits.requests.check(principal.user)
+        if principal.type not in route.principals or not policy.permitted(principal, route.action):
+            raise Problem("not-permitted")
+    if principal.session is not None and request.method not in SAFE and not route.public:
+        await _check_csrf(request, principal)
+
+
+async def _check_csrf(request: Request, principal: Principal) -> None:
+    given = request.headers.get("x-csrf-token")
+    if given is None and "form" in request.headers.get("content-type", ""):
+        field = (await request.form()).get("csrf")
+        given = field if isinstance(field, str) else None
+    if given is None or not secrets.compare_digest(given.encode(), (principal.csrf or "").encode()):
+        raise Problem("csrf")

@@ -1,0 +1,158 @@
+"""Contract measures from the log: figures, the referrals behind one of them, and CSV of both.
+
+Comes in: a contract, a period, a moment (`as_of`). Goes out: figures that the log alone can restate. Must never show
+another payer's contract (404), nor a referral to anybody but its payer.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import cursors
+from api.bodies import answer
+from api.context import context, principal_of
+from api.problems import not_found, wrong
+from infra.postgres import queries
+from referrals import measures
+from referrals.contracts import Contract, contracts
+
+SQL = queries("api", "measures.sql")
+PATIENCE_S = 20.0
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Asked(NamedTuple):
+    """Which contract, which period of receipt, as known when."""
+
+    contract: Contract
+    start: datetime
+    end: datetime
+    as_of: datetime
+
+
+async def index(request: Request) -> Response:
+    """Every measure of the contract."""
+    asked = _asked(request)
+    found = await _measured(request, asked)
+    return answer(
+        {
+            "contract": asked.contract.id,
+            "from": asked.start,
+            "to": asked.end,
+            "as_of": asked.as_of,
+            "measures": found,
+        }
+    )
+
+
+async def index_csv(request: Request) -> Response:
+    """The same as CSV."""
+    asked = _asked(request)
+    found = await _measured(request, asked)
+    names = measures.Measured.__struct_fields__
+    return _csv(names, ([getattr(m, name) for name in names] for m in found), f"{asked.contract.id}-measures")
+
+
+async def referrals(request: Request) -> Response:
+    """Which referrals count in one measure, and how: for the payer."""
+    asked, counted = _asked(request), await _counted(request)
+    limit = cursors.limit(request, cursors.MAX_LIMIT)
+    start = max(cursors.decode(request.query_params.get("cursor"), int) or 0, 0)
+    page = counted[start : start + limit]
+    more = cursors.encode(start + limit) if start + limit < len(counted) else None
+    items = [dict(zip(COLUMNS, _columns(c), strict=True)) for c in page]
+    return answer(cursors.page(items, more) | {"contract": asked.contract.id, "as_of": asked.as_of})
+
+
+async def referrals_csv(request: Request) -> Response:
+    """The same as CSV, whole."""
+    counted = await _counted(request)
+    return _csv(COLUMNS, (_columns(c) for c in counted), f"{request.path_params['measure']}-referrals")
+
+
+COLUMNS = ("id", "received_at", "numerator", "immature", "hours")
+
+
+def _columns(c: measures.Counted) -> list[Any]:
+    return [c.referral, c.received_at, c.hit, c.immature, None if c.hours is None else round(c.hours, 4)]
+
+
+def may_see(type: str, organization: str, contract: Contract) -> bool:
+    """The contract's payer; the state and the operator see figures alone."""
+    return contract.payer == organization or type in ("state", "operator")
+
+
+def _asked(request: Request) -> Asked:
+    principal = principal_of(request)
+    contract = contracts().get(request.path_params["id"])
+    if contract is None or not may_see(principal.type, principal.organization, contract):
+        raise not_found()
+    now = datetime.now(UTC)
+    as_of = min(cursors.moment(request, "as_of") or now, now)
+    start, end = cursors.moment(request, "from") or EARLIEST, cursors.moment(request, "to") or as_of
+    if start > end:
+        raise wrong("?from", "lies after `to`; swap them")
+    return Asked(contract, start, end, as_of)
+
+
+async def _rows(request: Request, asked: Asked) -> list[measures.Row]:
+    principal = principal_of(request)
+    database = context(request).database
+    own = asked.contract.payer == principal.organization
+    reading = database.reading(principal, PATIENCE_S) if own else database.aggregates(PATIENCE_S)
+    async with reading as connection:
+        rows = await connection.fetch(
+            SQL["rows"], asked.contract.payer, asked.contract.id, asked.start, asked.end, asked.as_of
+        )
+    return [measures.Row(**dict(row)) for row in rows]
+
+
+async def _measured(request: Request, asked: Asked) -> list[measures.Measured]:
+    rows = await _rows(request, asked)
+    targets = asked.contract.targets
+    found = [measures.measure(id, rows, asked.as_of, targets) for id in measures.definitions()]
+    if asked.contract.payer == principal_of(request).organization:
+        return found
+    return [measures.suppressed(m) for m in found] if principal_of(request).type == "state" else found
+
+
+async def _counted(request: Request) -> list[measures.Counted]:
+    asked = _asked(request)
+    definition = measures.definitions().get(request.path_params["measure"])
+    if definition is None or asked.contract.payer != principal_of(request).organization:
+        raise not_found()
+    return measures.counted(definition, await _rows(request, asked), asked.as_of)
+
+
+def _csv(names: Sequence[str], rows: Iterable[Sequence[Any]], stem: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{stem}.csv"'}
+    return Response(written(names, rows), headers=headers, media_type="text/csv; charset=utf-8")
+
+
+def written(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """CSV text whose cells no spreadsheet takes for a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(names)
+    writer.writerows([cell(value) for value in row] for row in rows)
+    return out.getvalue()
+
+
+def cell(value: Any) -> str:
+    """One value as a cell: times in RFC 3339, and a text that looks like a formula behind an apostrophe."""
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | float | UUID):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    text = str(value)
+    looks = any(line.lstrip(" \u00a0").startswith(FORMULA) for line in text.split("\n"))
+    return "'" + text if looks or text.startswith(FORMULA) else text

@@ -1,0 +1,25 @@
+-- What the log knew at $5 of the referrals of contract $2 (payer $1) received from $3 until before $4.
+-- name: rows
+with received as (
+    select lane, stream_id, at as received_at from history
+    where kind = 'referral' and type = 'referral-received' and at >= $3 and at < $4 and at <= $5
+        and ($1::text is null or payer = $1)
+), content as (
+    select distinct on (r.stream_id) r.stream_id, r.lane, r.received_at, convert_from(h.data, 'UTF8')::jsonb as body
+    from received r
+    join history h on h.lane = r.lane and h.kind = 'referral' and h.stream_id = r.stream_id
+        and h.type in ('referral-received', 'referral-amended') and h.at <= $5
+    order by r.stream_id, h.version desc
+), marks as (
+    select c.stream_id,
+        min(h.at) filter (where h.type = 'hop-accepted') as accepted_at,
+        min(h.at) filter (where h.type <> 'hop-accepted') as closed_at
+    from content c
+    join history h on h.lane = c.lane and h.kind = 'referral' and h.stream_id = c.stream_id and h.at <= $5
+        and h.type in ('hop-accepted', 'hop-completed', 'hop-failed', 'referral-cancelled', 'referral-refused')
+    group by c.stream_id
+)
+select c.stream_id as referral, c.body ->> 'domain' as domain, c.received_at, m.accepted_at, m.closed_at
+from content c
+left join marks m using (stream_id)
+where c.body ->> 'contract' = $2

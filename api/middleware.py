@@ -1,0 +1,104 @@
+"""Around every request: an id, security headers, and a body of at most 1 MiB whose rest is read and discarded.
+
+Comes in: raw ASGI messages. Goes out: the same, bounded. Must never buffer what it discards, nor log a path's query.
+"""
+
+import asyncio
+import contextlib
+import re
+import time
+from typing import Final
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import metrics
+from api.problems import Problem
+
+MAX_BODY: Final = 1_048_576
+MAX_DISCARDED: Final = 16 * 1_048_576
+BODY_S: Final = 30.0
+DISCARD_S: Final = 10.0
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+}
+
+
+class Body:
+    """One request's body as it comes in: counted, limited, and drained when nobody reads it."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._read = 0
+        self._done = False
+        self._deadline = time.monotonic() + BODY_S
+
+    async def receive(self) -> Message:
+        """The next message for the application; raises Problem when the body is too large or too slow."""
+        if self._done:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(max(0.0, self._deadline - time.monotonic())):
+                message = await self._next()
+        except TimeoutError:
+            raise Problem("timeout", headers={"Connection": "close"}) from None
+        if self._read > MAX_BODY:
+            await self.discard()
+            raise Problem("too-large")
+        return message
+
+    async def discard(self) -> None:
+        """Read on without keeping anything, so that a sender who is still writing sees the answer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DISCARD_S):
+                while not self._done and self._read <= MAX_DISCARDED:
+                    await self._next()
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self._read += len(message.get("body", b""))
+        self._done = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        return message
+
+
+class Frame:
+    """The outermost ASGI layer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request inside the frame."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        sent = Headers(scope=scope)
+        given = sent.get("x-request-id", "")
+        request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
+        has_body = "content-length" in sent or "transfer-encoding" in sent
+        body = Body(receive)
+
+        async def framed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                if has_body:
+                    await body.discard()
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers["X-Request-Id"] = request_id
+                metrics.REQUESTS.labels(scope["method"][:8], f"{message['status'] // 100}xx").inc()
+            await send(message)
+
+        started = time.perf_counter()
+        try:
+            await self.app(scope, body.receive, framed)
+        finally:
+            metrics.LATENCY.observe(time.perf_counter() - started)

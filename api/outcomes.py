@@ -1,0 +1,69 @@
+"""What the exchange made of a request, as an answer: 200 with the referral, 202, or the problem of a rejection.
+
+Comes in: a record to publish, or an inbox outcome. Goes out: a response. Must never wait longer than two seconds,
+nor say of somebody else's hop more than that it is not the caller's.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import events, views
+from api.bodies import answer
+from api.changes import Outcome
+from api.context import context, principal_of
+from api.problems import Problem, not_found
+from api.reading import load
+from producers.envelope import Record
+from referrals.errors import NEXT_STEP
+
+# Reason of a rejection or a dead letter -> the kind of problem it is to its caller; all else is a conflict.
+KIND: dict[str, str] = {
+    "not-permitted": "not-permitted",
+    "invalid": "invalid",
+    "unknown-service": "invalid",
+    "unknown-referral": "not-found",
+    "too-large": "too-large",
+    "id-conflict": "key-reused",
+    "our-failure": "internal",
+}
+NOT_YOURS = "this referral has no such hop of yours that waits for this answer"
+
+
+async def settle(request: Request, asked: events.Ask, record: Record, referral: UUID) -> Response:
+    """Publish unless that was done before, wait for the outcome, and answer."""
+    outcome = asked.outcome
+    if outcome is None:
+        await events.publish(request, [record])
+        outcome = await events.outcome(request, record.event_id)
+    principal = principal_of(request)
+    async with context(request).database.reading(principal) as connection:
+        seen = await load(connection, principal, referral)
+    if seen is None:
+        raise not_found()
+    view = views.referral(principal, seen) or {}
+    if outcome is None:
+        headers = {"Location": f"/v1/referrals/{referral}"}
+        return answer({"id": str(referral), "status": view["status"]}, 202, headers)
+    if not outcome.effective:
+        raise refused(outcome, view)
+    return answer(view, 200, {"ETag": f'"{seen.state.version}"'})
+
+
+def refused(outcome: Outcome, view: dict[str, Any] | None) -> Problem:
+    """The problem of a request without effect, with the current version where there is one."""
+    reason = outcome.reason or "conflict"
+    kind = KIND.get(reason, "conflict")
+    detail = outcome.detail or NEXT_STEP.get(reason)
+    current = {"version": view["version"], "referral_status": view["status"]} if view else {}
+    return Problem(kind, detail, reason=reason, **current)
+
+
+def hop_refused(problem: Problem) -> Problem:
+    """The same answer for an unknown hop and for another organization's."""
+    if problem.extra.get("reason") not in ("unknown-hop", "not-permitted"):
+        return problem
+    extra = problem.extra | {"reason": "unknown-hop"}
+    return Problem("conflict", NOT_YOURS, **extra)

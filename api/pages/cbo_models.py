@@ -1,0 +1,103 @@
+"""What the pages of a community organization show: inbox, one referral, the question behind a button, a conflict.
+
+Comes in: referrals as api.views gives them to the organization asked. Goes out: template models. Pure.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from api.pages import cards
+from api.pages.about import about
+from api.pages.clinic_models import tabs
+from api.pages.person import person
+from api.pages.show import Model, Show, View
+from api.pages.timeline import entries
+from referrals import words
+from referrals.lifecycle import allowed_actions
+from referrals.words import HopStatus
+
+# question -> the reviewed list its reason comes from; `close` has two lists, a note none
+LISTS = {"reject": "reject_reasons", "hold": "hold_reasons"}
+QUESTIONS = (*LISTS, "close", "note")
+# of the need, in the order of the buttons that close a referral
+NEEDS = ("resolved", "partly", "unresolved", "unknown")
+
+
+def inbox(show: Show, referrals: Iterable[View], counts: Mapping[str, int], tab: str, cursors: Model) -> Model:
+    """The cards of one tab."""
+    return {
+        "title": show.text("cbo.heading"),
+        "live": True,
+        "tab": tab,
+        "tabs": tabs(show, "/cbo", cards.TABS, counts, tab),
+        "cards": [cards.card(show, r) for r in referrals],
+        **cursors,
+    }
+
+
+def one(show: Show, referral: View, events: Iterable[View]) -> Model:
+    """One referral with contact, buttons and story."""
+    made = cards.card(show, referral)
+    tab = cards.tab_of(referral)
+    status = str(cards.own_hop(referral)["status"])
+    return {
+        "title": made["need"],
+        "live": True,
+        "c": made | {"actions": cards.buttons(show, made["href"], status, on_card=False)},
+        "back": {"href": "/cbo" if tab == "new" else f"/cbo?tab={tab}", "label": show.text(f"tab.{tab}")},
+        "person": person(show, referral),
+        "about": about(show, referral),
+        "entries": entries(show, events, referral.get("hops") or []),
+    }
+
+
+def answer(show: Show, referral: View, action: str, form: Mapping[str, Any]) -> Model:
+    """The one question behind Decline, On hold, Close or Note."""
+    text = show.text
+    made = cards.card(show, referral)
+    groups = []
+    if action in LISTS:
+        groups = [{"legend": text(f"answer-why.{action}"), "options": text.choices(LISTS[action])}]
+    elif action == "close":
+        rows = words.table("outcomes")
+        helped = [c for c, row in rows.items() if "complete" in row["ends"]]
+        not_helped = [c for c in rows if c not in helped]
+        groups = [
+            {"legend": text("close.helped"), "options": text.choices("outcomes", helped)},
+            {"legend": text("close.not-helped"), "options": text.choices("outcomes", not_helped)},
+        ]
+    return {
+        "title": text(f"answer.{action}"),
+        "lead": " · ".join(v for v in (made["need"], made["person"], made["place"]) if v),
+        "action": action,
+        "c": made,
+        "groups": groups,
+        "needs": text.choices("need_outcomes", list(NEEDS)),
+        "form": form,
+    }
+
+
+def ending(outcome: str, need: str, note: str) -> str:
+    """The lifecycle action that an outcome closes with; `other` follows what became of the need."""
+    ends = words.table("outcomes")[outcome]["ends"]
+    if len(ends) == 1:
+        return str(ends[0])
+    return "complete" if need in ("resolved", "partly") else "fail"
+
+
+def conflict(show: Show, referral: View, events: Iterable[View]) -> Model:
+    """Who changed it meanwhile, what it is now, what to do."""
+    made = cards.card(show, referral)
+    story = entries(show, events, referral.get("hops") or [])
+    last = story[0] if story else None
+    turn = bool(set(allowed_actions(HopStatus(cards.own_hop(referral)["status"]))) - {"note"})
+    return {
+        "title": show.text("conflict.title"),
+        "who": show.text("conflict.who", who=last["who"], what=last["what"], when=last["when"]["relative"])
+        if last
+        else show.text("conflict.unknown"),
+        "now_sentence": made["sentence"],
+        "advice": show.text("conflict.stale" if turn else "conflict.gone"),
+        "href": made["href"],
+        "entries": story[:3],
+    }

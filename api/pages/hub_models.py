@@ -1,0 +1,74 @@
+"""What the hub shows: the review queue in plain words, and one referral with the services to choose from.
+
+Comes in: referrals as api.views gives them, the last decision, services found. Goes out: template models. Pure.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from api.pages.clinic_models import detail
+from api.pages.routing import advantages, rule
+from api.pages.show import Model, Show, View
+
+BASE = "/hub/referrals"
+PLACES = 30
+
+
+def queue(show: Show, referrals: Iterable[View], cursors: Model) -> Model:
+    """The referrals that wait for a navigator."""
+    return {
+        "title": show.text("hub.heading"),
+        "live": True,
+        "rows": [row(show, r) for r in referrals],
+        **cursors,
+    }
+
+
+def row(show: Show, referral: View) -> Model:
+    """One waiting referral: the reason in words, what to do next."""
+    code = str(show.code(referral) or "")
+    following = show.text(f"hub-next.{code}") if show.text.knows("hub-next", code) else ""
+    return show.summary(referral, BASE) | {
+        "reason": show.text.label("review_reasons", code) or show.text.of("status", str(referral["status"])),
+        "next": following,
+        "detail": "",
+        "open": referral["status"] == "needs-review",
+    }
+
+
+def chooser(
+    show: Show, referral: View, events: Iterable[View], decision: View | None, found: Iterable[View], form: Model
+) -> Model:
+    """One referral with the services a navigator may choose: `found` = rows of id, organization, name."""
+    base = detail(show, referral, events, decision, BASE, "/hub")
+    return base | {
+        "title": base["r"]["need"],
+        "live": False,
+        "r": row(show, referral),
+        "services": services(show, referral, decision, found),
+        "form": form,
+    }
+
+
+def services(show: Show, referral: View, decision: View | None, found: Iterable[View]) -> list[Model]:
+    """The services found, best of the last decision first, each with what speaks for or against it."""
+    candidates = list((decision or {}).get("candidates") or [])
+    known: Mapping[str, Any] = {str(c["service"]): c for c in candidates}
+    order = {str(c["service"]): i for i, c in enumerate(candidates)}
+    asked = {h["organization"] for h in referral.get("hops") or []}
+    made = [_service(show, s, known.get(str(s["id"])), s["organization"] in asked) for s in found]
+    return sorted(made, key=lambda s: (s["asked"], order.get(s["id"], len(order)), s["organization"]))[:PLACES]
+
+
+def _service(show: Show, service: View, candidate: View | None, asked: bool) -> Model:
+    excluded = candidate.get("excluded_by") if candidate else None
+    fits = candidate is not None and not excluded
+    warning = show.text("hub.asked-before") if asked else rule(show, excluded) if excluded else ""
+    return {
+        "id": str(service["id"]),
+        "organization": show.organization(service["organization"]),
+        "name": str(service["name"]),
+        "note": advantages(show, candidate) if fits and candidate else str(service.get("place") or ""),
+        "warning": warning,
+        "asked": asked,
+    }

@@ -1,0 +1,111 @@
+"""Reads referrals under the caller's own role: one, a page of those visible, the events of one.
+
+For pages and handlers: `load(connection, principal, id)`, `list_visible(connection, principal, filters, position,
+limit)`, `events_of(...)`; the connection comes from `context(request).database.reading(principal)`. Must never be
+given a connection of another role, and returns nothing that views.py would not show.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from api import facts, views
+from api.principal import Principal
+from infra.postgres import queries
+from producers.envelope import unseal
+from referrals import ids
+from referrals.state import Referral
+from referrals.submission import Submission
+
+SQL = queries("api", "reading.sql")
+# Organization type -> the query that lists what it may see; a type without one sees an empty list.
+LISTS = {
+    "clinic": "list_sent",
+    "platform": "list_sent",
+    "mco": "list_covered",
+    "cbo": "list_received",
+    "hub": "list_reviewed",
+    "operator": "list_all",
+}
+
+
+class Filters(Struct, frozen=True):
+    """What a list is narrowed to."""
+
+    status: str | None = None
+    organization: str | None = None
+    updated_after: datetime | None = None
+
+
+class Position(Struct, frozen=True, array_like=True):
+    """Where the last page ended."""
+
+    created_at: datetime
+    id: UUID
+
+
+async def load(connection: asyncpg.Connection, principal: Principal, id: UUID) -> views.Seen | None:
+    """The referral if it exists for the principal, else None. Show it with views.referral(principal, seen)."""
+    row = await connection.fetchrow(SQL["one"], id)
+    seen = None if row is None else seen_of(row)
+    return seen if seen is not None and views.kind_of(principal, seen) is not None else None
+
+
+async def list_visible(
+    connection: asyncpg.Connection,
+    principal: Principal,
+    filters: Filters,
+    position: Position | None = None,
+    limit: int = 50,
+) -> tuple[list[views.Seen], Position | None]:
+    """A page of what the principal may see, newest first, and where it ended (None = that was all)."""
+    query = LISTS.get(principal.type)
+    if query is None:
+        return [], None
+    rows = await connection.fetch(
+        SQL[query],
+        principal.organization,
+        filters.status,
+        filters.organization,
+        filters.updated_after,
+        position.created_at if position else None,
+        position.id if position else None,
+        limit + 1,
+    )
+    found = [seen_of(row) for row in rows[:limit]]
+    visible = [seen for seen in found if views.kind_of(principal, seen) is not None]
+    more = len(rows) > limit
+    return visible, Position(found[-1].state.created_at, found[-1].state.id) if more else None
+
+
+async def events_of(
+    connection: asyncpg.Connection, principal: Principal, seen: views.Seen, after: int = 0, limit: int = 200
+) -> list[dict[str, Any]]:
+    """The referral's events with a version above `after`, as the principal sees them, oldest first."""
+    kind = views.kind_of(principal, seen)
+    if kind is None:
+        return []
+    query = "events_of_own_hops" if kind in ("holder", "offered", "past") else "events"
+    lane = ids.lane(seen.state.id)
+    rows = await connection.fetch(SQL[query], seen.state.id, after, limit, principal.organization, lane)
+    return [facts.event(kind, principal.organization, seen.state.sender, dict(row)) for row in rows]
+
+
+async def decision_of(connection: asyncpg.Connection, id: UUID) -> str | None:
+    """The last routing decision of a visible referral as JSON, None when there is none yet."""
+    decision: str | None = await connection.fetchval(SQL["decision"], id)
+    return decision
+
+
+def seen_of(row: asyncpg.Record) -> views.Seen:
+    """A stored row as views.py takes it."""
+    return views.Seen(
+        msgspec.json.decode(row["state"], type=Referral),
+        msgspec.json.decode(unseal(bytes(row["sealed"])), type=Submission),
+        unseal(bytes(row["outcome_sealed"])).decode() or None,
+        row["reviewed"],
+    )

@@ -1,0 +1,76 @@
+-- Parameters of every list: organization, status, organization filter, updated after, position (created_at, id), limit.
+
+-- name: one
+select state, sealed, outcome_sealed, reviewed from referral where id = $1
+
+-- name: decision
+select decision from referral where id = $1
+
+-- name: list_sent
+select state, sealed, outcome_sealed, reviewed from referral
+where sender = $1
+    and ($2::text is null or status = $2)
+    and ($3::text is null or payer = $3 or recipients @> array[$3])
+    and ($4::timestamptz is null or updated_at > $4)
+    and ($5::timestamptz is null or created_at < $5 or (created_at = $5 and id > $6::uuid))
+order by created_at desc, id
+limit $7
+
+-- name: list_covered
+select state, sealed, outcome_sealed, reviewed from referral
+where (sender = $1 or payer = $1)
+    and ($2::text is null or status = $2)
+    and ($3::text is null or sender = $3 or payer = $3 or recipients @> array[$3])
+    and ($4::timestamptz is null or updated_at > $4)
+    and ($5::timestamptz is null or created_at < $5 or (created_at = $5 and id > $6::uuid))
+order by created_at desc, id
+limit $7
+
+-- A CBO filters by what it may know: the status of its own turn, and the sender.
+-- name: list_received
+select r.state, r.sealed, r.outcome_sealed, r.reviewed from referral r
+where r.recipients @> array[$1::text]
+    and ($2::text is null or $2 = (
+        select h.status from hop h where h.referral_id = r.id and h.recipient = $1 order by h.number desc limit 1))
+    and ($3::text is null or r.sender = $3 or $3 = $1)
+    and ($4::timestamptz is null or r.updated_at > $4)
+    and ($5::timestamptz is null or r.created_at < $5 or (r.created_at = $5 and r.id > $6::uuid))
+order by r.created_at desc, r.id
+limit $7
+
+-- name: list_reviewed
+select state, sealed, outcome_sealed, reviewed from referral
+where hub = $1 and reviewed
+    and ($2::text is null or status = $2)
+    and ($3::text is null or sender = $3 or payer = $3 or recipients @> array[$3])
+    and ($4::timestamptz is null or updated_at > $4)
+    and ($5::timestamptz is null or created_at < $5 or (created_at = $5 and id > $6::uuid))
+order by created_at desc, id
+limit $7
+
+-- name: list_all
+select state, sealed, outcome_sealed, reviewed from referral
+where $1::text is not null
+    and ($2::text is null or status = $2)
+    and ($3::text is null or sender = $3 or payer = $3 or recipients @> array[$3])
+    and ($4::timestamptz is null or updated_at > $4)
+    and ($5::timestamptz is null or created_at < $5 or (created_at = $5 and id > $6::uuid))
+order by created_at desc, id
+limit $7
+
+-- name: events
+select version, type, occurred_at, at, actor_organization, actor_user, on_behalf_of, channel, data, sealed
+from history
+where lane = $5 and kind = 'referral' and stream_id = $1 and version > $2 and $4::text is not null
+order by version
+limit $3
+
+-- name: events_of_own_hops
+select e.version, e.type, e.occurred_at, e.at, e.actor_organization, e.actor_user, e.on_behalf_of, e.channel, e.data,
+    e.sealed
+from history e
+join hop h on h.referral_id = e.stream_id and h.recipient = $4
+    and h.hop::text = convert_from(e.data, 'UTF8')::jsonb ->> 'hop'
+where e.lane = $5 and e.kind = 'referral' and e.stream_id = $1 and e.version > $2
+order by e.version
+limit $3

@@ -1,0 +1,289 @@
+"""What each principal sees of a referral: allow-lists as tables, one row per kind of viewer.
+
+Comes in: a referral as stored (Seen) and the principal. Goes out: the returned referral of interfaces.md. What a
+table does not list is never shown; a field that is hidden is null or empty, never missing.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from api.principal import Principal
+from referrals import words
+from referrals.state import Hop, Referral
+from referrals.submission import Submission
+from referrals.words import OPEN_HOP, HopStatus
+
+
+class Seen(Struct, frozen=True):
+    """A referral as stored: its state, what was submitted, the note of its outcome."""
+
+    state: Referral
+    submission: Submission
+    note: str | None = None
+    reviewed: bool = False
+
+
+class Grant(Struct, frozen=True):
+    """What one kind of viewer sees: top-level fields, fields of parts ("*" = all), and whether notes and hops."""
+
+    fields: frozenset[str]
+    person: frozenset[str] = frozenset()
+    need: frozenset[str] = frozenset()
+    coverage: frozenset[str] = frozenset()
+    consent: frozenset[str] = frozenset()
+    all_hops: bool = True
+
+
+ALL = frozenset({"*"})
+IDS = frozenset({"id", "sender", "status", "version", "priority", "hops", "created_at", "updated_at"})
+COMMON = IDS | {
+    "sender_referral_id",
+    "case_id",
+    "need",
+    "sensitivity",
+    "person",
+    "coverage",
+    "authorization",
+    "services_delivered",
+    "outcome",
+    "next_action",
+    "flags",
+    "requested_at",
+    "reason",
+}
+CARE = COMMON | {"related_person", "service_area", "requested_by", "referrer", "consent", "based_on_referral"}
+SENT = CARE | {"detail", "routing", "preferred_organization", "excluded_organizations", "contract", "notes"}
+CONTACT = frozenset(
+    {
+        "given_name",
+        "family_name",
+        "birth_date",
+        "gender",
+        "phone",
+        "email",
+        "address",
+        "spoken_language",
+        "written_language",
+        "interpreter_needed",
+        "accessibility",
+        "household",
+        "contact",
+    }
+)
+AREA = frozenset({"spoken_language", "interpreter_needed", "area"})
+SERVICE = frozenset({"domain", "service"})
+CONSENT = frozenset({"status", "date", "expires_at", "scope"})
+
+# One row per kind of viewer; a viewer's kind is `kind_of`.
+GRANTS: dict[str, Grant] = {
+    "sender": Grant(SENT, ALL, ALL, ALL, ALL),
+    "hub": Grant(SENT - {"excluded_organizations"}, CONTACT, ALL, frozenset({"payer"}), CONSENT),
+    "payer": Grant(
+        COMMON | {"contract"},
+        frozenset({"given_name", "family_name", "birth_date"}),
+        SERVICE | {"programme", "code"},
+        ALL,
+    ),
+    "payer-without-consent": Grant(IDS | {"need", "next_action", "contract"}, need=frozenset({"domain"})),
+    "holder": Grant(CARE | {"notes"}, CONTACT, ALL, frozenset({"payer"}), CONSENT, all_hops=False),
+    "offered": Grant(
+        IDS | {"need", "person", "coverage", "service_area", "next_action", "requested_at"},
+        AREA,
+        SERVICE | {"programme", "code"},
+        frozenset({"payer"}),
+        all_hops=False,
+    ),
+    "past": Grant(IDS | {"need"}, need=frozenset({"domain"}), all_hops=False),
+    "operator": Grant(IDS | {"flags", "next_action", "reason"}),
+}
+# Viewers for whom a sensitive need is its domain alone.
+DISCREET = frozenset({"payer", "offered", "past", "payer-without-consent"})
+FIELDS = (
+    *(
+        "id",
+        "sender",
+        "sender_referral_id",
+        "case_id",
+        "status",
+        "version",
+        "need",
+        "priority",
+        "sensitivity",
+    ),
+    *("person", "coverage", "authorization", "hops", "services_delivered", "outcome", "next_action", "flags"),
+    *("created_at", "updated_at"),
+)
+SERVED = OPEN_HOP - {HopStatus.REQUESTED} | {HopStatus.COMPLETED, HopStatus.FAILED}
+
+
+def own_hop(state: Referral, organization: str) -> Hop | None:
+    """The organization's last turn, None when it never had one."""
+    return next((h for h in reversed(state.hops) if h.organization == organization), None)
+
+
+def kind_of(principal: Principal, seen: Seen) -> str | None:
+    """Which row of GRANTS holds for the principal; None = for them this referral does not exist."""
+    state, organization = seen.state, principal.organization
+    if state.sender == organization:
+        return "sender"
+    if (hop := own_hop(state, organization)) is not None:
+        return (
+            "offered" if hop.status is HopStatus.REQUESTED else "holder" if hop.status in SERVED else "past"
+        )
+    if state.payer == organization:
+        return "payer" if state.consent_status == "active" else "payer-without-consent"
+    if seen.reviewed and state.hub == organization:
+        return "hub"
+    return "operator" if principal.type == "operator" else None
+
+
+def is_sensitive(state: Referral) -> bool:
+    """Whether the need says more about the person than others may know."""
+    return bool(state.sensitivity or words.table("domains").get(state.domain, {}).get("sensitivity"))
+
+
+def referral(principal: Principal, seen: Seen) -> dict[str, Any] | None:
+    """The referral as the principal sees it, None when it does not exist for them."""
+    kind = kind_of(principal, seen)
+    if kind is None:
+        return None
+    grant = GRANTS[kind]
+    out: dict[str, Any] = dict.fromkeys(FIELDS)
+    out |= {"sensitivity": [], "hops": [], "services_delivered": [], "flags": []}
+    for name in grant.fields & _FIELD.keys():
+        out[name] = _FIELD[name](seen, grant, kind)
+    if not grant.all_hops and "hops" in grant.fields:
+        hops = [h for h in seen.state.hops if h.organization == principal.organization]
+        out |= {"hops": [_hop(h) for h in hops], "status": hops[-1].status}
+    return out
+
+
+def _builtins(value: Any) -> Any:
+    return None if value is None else msgspec.to_builtins(value)
+
+
+def _part(value: Any, allowed: frozenset[str]) -> dict[str, Any] | None:
+    """The allowed fields of a part of the submission; None when the part or every field of it is missing."""
+    if value is None:
+        return None
+    given: dict[str, Any] = msgspec.to_builtins(value)
+    return given if allowed == ALL else {k: v for k, v in given.items() if k in allowed} or None
+
+
+def _person(seen: Seen, grant: Grant, kind: str) -> Any:
+    shown = _part(seen.submission.person, grant.person) or {}
+    if "area" in grant.person:
+        shown["address"] = {"postal_code": seen.state.postal_code, "county": seen.state.county}
+    return shown or None
+
+
+def _need(seen: Seen, grant: Grant, kind: str) -> Any:
+    allowed = grant.need & SERVICE if kind in DISCREET and is_sensitive(seen.state) else grant.need
+    return _part(seen.submission.need, allowed)
+
+
+def _outcome(seen: Seen, grant: Grant, kind: str) -> Any:
+    state = seen.state
+    if state.outcome is not None:
+        shown = {"code": state.outcome.code, "need": state.outcome.need, "reason": state.outcome.reason}
+        return shown | {"note": seen.note if "notes" in grant.fields else None}
+    if state.status in words.TERMINAL:
+        return {"code": None, "need": None, "reason": state.reason, "note": None}
+    return None
+
+
+def _hop(hop: Hop) -> dict[str, Any]:
+    names = (
+        "hop",
+        "organization",
+        "service",
+        "status",
+        "reason",
+        "requested_at",
+        "due_at",
+        "answered_at",
+        "waitlist",
+    )
+    return {name: getattr(hop, name) for name in names}
+
+
+def _next_action(seen: Seen, grant: Grant, kind: str) -> Any:
+    return next_action(seen.state)
+
+
+# Referral status -> what is to be done by the organization whose hop is open.
+NEXT = {"requested": "answer", "accepted": "start", "in-progress": "complete", "on-hold": "resume"}
+
+
+def next_action(state: Referral) -> dict[str, Any] | None:
+    """Who must do what by when; None when the referral is closed."""
+    if state.status in words.TERMINAL:
+        return None
+    if state.status is words.ReferralStatus.NEEDS_REVIEW:
+        return {
+            "who": state.hub,
+            "what": f"review: {state.reason}" if state.reason else "review",
+            "due_at": None,
+        }
+    if not state.open_hops:
+        return {"who": "exchange", "what": "route", "due_at": None}
+    hop = state.open_hops[-1]
+    due = hop.due_at if hop.status is HopStatus.REQUESTED else None
+    return {"who": hop.organization, "what": NEXT[hop.status], "due_at": due}
+
+
+def _of_state(name: str) -> Callable[[Seen, Grant, str], Any]:
+    return lambda seen, grant, kind: getattr(seen.state, name)
+
+
+def _of_submission(name: str) -> Callable[[Seen, Grant, str], Any]:
+    return lambda seen, grant, kind: _builtins(getattr(seen.submission, name))
+
+
+_FIELD: Mapping[str, Callable[[Seen, Grant, str], Any]] = {
+    **{
+        name: _of_state(name)
+        for name in (
+            "id",
+            "sender",
+            "sender_referral_id",
+            "case_id",
+            "status",
+            "version",
+            "priority",
+            "sensitivity",
+            "authorization",
+            "services_delivered",
+            "flags",
+            "created_at",
+            "updated_at",
+            "requested_at",
+            "reason",
+            "detail",
+            "contract",
+            "routing",
+        )
+    },
+    **{
+        name: _of_submission(name)
+        for name in (
+            "based_on_referral",
+            "requested_by",
+            "referrer",
+            "related_person",
+            "service_area",
+            "preferred_organization",
+            "excluded_organizations",
+        )
+    },
+    "person": _person,
+    "need": _need,
+    "coverage": lambda seen, grant, kind: _part(seen.submission.coverage, grant.coverage),
+    "consent": lambda seen, grant, kind: _part(seen.submission.consent, grant.consent),
+    "hops": lambda seen, grant, kind: [_hop(h) for h in seen.state.hops],
+    "outcome": _outcome,
+    "next_action": _next_action,
+}

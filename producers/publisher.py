@@ -1,0 +1,174 @@
+"""The SDK a clinic's or a plan's engineer installs: publish, amend and cancel referrals on one's own intake topic.
+
+Comes in: submissions, typed or as JSON. Goes out: acknowledged records. Must never send what `check` refuses, nor
+make a second referral of one that is sent again.
+"""
+
+import asyncio
+import hashlib
+import random
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from infra.kafka import KafkaLogin
+from producers import envelope
+from producers.envelope import Record, Said
+from producers.producer import BrokerAway, NotPermitted, RecordProducer
+from referrals import check, ids, words
+from referrals.check import Invalid, Problem
+from referrals.submission import Submission
+
+__all__ = ["BrokerAway", "Invalid", "NotPermitted", "Published", "ReferralPublisher", "Submission"]
+
+FIRST_BACKOFF_S = 0.1
+LAST_BACKOFF_S = 3.0
+
+
+class Published(NamedTuple):
+    """A referral the broker has: its id on the exchange, the event's id, and where it is in the log."""
+
+    id: UUID
+    event_id: UUID
+    topic: str
+    partition: int
+    offset: int
+
+
+class ReferralPublisher:
+    """Publishes one organization's referrals; safe to call from many tasks.
+
+    Sending the same submission again has no effect; the same `sender_referral_id` with another body amends it.
+
+        async with ReferralPublisher(
+            bootstrap="kafka.example.org:9093", organization="bay-clinic", username="bay-clinic", password=secret
+        ) as publisher:
+            sent = await publisher.submit({
+                "sender_referral_id": "R-1001",
+                "person": {"person_id": "P-7", "given_name": "Ana", "family_name": "Ruiz", "birth_date": "1980-02-01"},
+                "need": {"domain": "food-insecurity"},
+                "consent": {"status": "active"},
+            })
+            print(sent.id)
+    """
+
+    def __init__(
+        self,
+        *,
+        bootstrap: str,
+        organization: str,
+        username: str | None = None,
+        password: str | None = None,
+        security_protocol: str | None = None,
+        mechanism: str = "SCRAM-SHA-256",
+        ca_file: str | None = None,
+        deadline_s: float = 60.0,
+    ) -> None:
+        """`security_protocol` is SASL_SSL unless the broker is on this machine; `deadline_s` bounds the retries."""
+        self.organization = organization
+        self._deadline_s = deadline_s
+        login = KafkaLogin(
+            bootstrap=bootstrap,
+            security_protocol=security_protocol or protocol_for(bootstrap, username),
+            mechanism=mechanism,
+            username=username,
+            password=password,
+            ca_file=ca_file,
+        )
+        self._producer = RecordProducer(login, client_id=f"{organization}-publisher")
+
+    async def __aenter__(self) -> "ReferralPublisher":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def submit(self, submission: Submission | dict[str, Any], revision: str = "") -> Published:
+        """Publish one referral; returns when the broker has it. Raises Invalid, BrokerAway or NotPermitted."""
+        return (await self.submit_many([submission], revision))[0]
+
+    async def submit_many(
+        self, submissions: Iterable[Submission | dict[str, Any]], revision: str = ""
+    ) -> list[Published]:
+        """Publish all or, when one of them is invalid, none; a body with `needs` is one referral for each."""
+        now = datetime.now(UTC)
+        checked = [one for body in submissions for one in _checked(body, now)]
+        records = [self._submitted(one, now, revision) for one in checked]
+        return await self._send([one.sender_referral_id for one in checked], records)
+
+    async def amend(self, submission: Submission | dict[str, Any], revision: str = "") -> Published:
+        """Send a referral again with another body. Going back to an earlier body needs a new `revision`."""
+        return await self.submit(submission, revision)
+
+    async def cancel(self, sender_referral_id: str, reason: str, note: str = "") -> Published:
+        """Take a referral back; `reason` is a code of referrals/data/cancel_reasons.json. Raises as `submit`."""
+        if reason not in words.table("cancel_reasons"):
+            known = ", ".join(words.table("cancel_reasons"))
+            raise Invalid([Problem("/reason", f"unknown cancel reason; use one of {known}")])
+        event = ids.event_id(self.organization, "cancel", sender_referral_id, reason, _digest(note.encode()))
+        said = Said(event, self.organization, datetime.now(UTC))
+        return (
+            await self._send(
+                [sender_referral_id], [envelope.cancelled(said, sender_referral_id, reason, note)]
+            )
+        )[0]
+
+    async def close(self) -> None:
+        """Wait for what is on its way and close the connection."""
+        await self._producer.close()
+
+    def _submitted(self, submission: Submission, now: datetime, revision: str) -> Record:
+        event = event_id(self.organization, submission, revision)
+        return envelope.submitted(Said(event, self.organization, now), submission)
+
+    async def _send(self, sender_ids: Sequence[str], records: Sequence[Record]) -> list[Published]:
+        """Send until the broker has all, or the deadline passes; sending twice is harmless."""
+        until = time.monotonic() + self._deadline_s
+        backoff = FIRST_BACKOFF_S
+        while True:
+            try:
+                placed = await self._producer.send(records)
+                break
+            except BrokerAway as error:
+                if time.monotonic() + backoff > until:
+                    raise BrokerAway(
+                        f"the broker did not take the records within {self._deadline_s:.0f} s; check address and "
+                        "password, then send them again: what it already has is not taken twice"
+                    ) from error
+            await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
+            backoff = min(backoff * 2, LAST_BACKOFF_S)
+        return [
+            Published(ids.referral_id(self.organization, sid), r.event_id, m.topic, m.partition, m.offset)
+            for sid, r, m in zip(sender_ids, records, placed, strict=True)
+        ]
+
+
+def event_id(organization: str, submission: Submission, revision: str = "") -> UUID:
+    """The same for the same body of the same organization, so that a resend is known."""
+    body = _digest(envelope.submission_bytes(submission))
+    parts = ("submit", submission.sender_referral_id, body, *([revision] if revision else []))
+    return ids.event_id(organization, *parts)
+
+
+def protocol_for(bootstrap: str, username: str | None) -> str:
+    """TLS unless every broker named is on this machine; a login when there is a user."""
+    hosts = {address.rpartition(":")[0].strip("[]") for address in bootstrap.split(",")}
+    local = hosts <= {"localhost", "127.0.0.1", "::1"}
+    return ("SASL_" if username else "") + ("PLAINTEXT" if local else "SSL")
+
+
+def _checked(body: Submission | dict[str, Any], now: datetime) -> list[Submission]:
+    if isinstance(body, Submission):
+        return [check.submission(msgspec.to_builtins(body), now)]
+    return check.submissions(body, now)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,96 @@
+"""One batch in memory: later records see earlier ones, lanes count without gaps, every event id has one outcome."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from producers import envelope
+from producers.envelope import Record, Said
+from referrals import check, ids
+from referrals.words import ReferralStatus
+from stream_processors.decode import Arrival, Poison, Raw, read
+from stream_processors.work import Loaded, Work
+from tests.support.referrals import NOW, REFERRAL, body, service, world
+
+PANTRY = service("pantry")
+
+
+def said(organization: str, name: str) -> Said:
+    return Said(ids.event_id(organization, name), organization, NOW)
+
+
+def records(*made: Record) -> list[Arrival | Poison]:
+    at = datetime(2026, 11, 2, 18, tzinfo=UTC)
+    return [read(Raw(r.topic, 0, n, r.key, r.value, at)) for n, r in enumerate(made)]
+
+
+def done(found: list[Arrival | Poison], **loaded: Any) -> Work:
+    lanes = dict.fromkeys((r.lane for r in found), 40)
+    work = Work(
+        Loaded(**({"seen": {}, "referrals": {}, "streams": {}, "lanes": lanes} | loaded)), world(PANTRY)
+    )
+    work.apply(found)
+    return work
+
+
+def submission(name: str = "s", **changes: Any) -> Record:
+    return envelope.submitted(said("clinic", name), check.submission(body(**changes), NOW))
+
+
+def accept(name: str = "a", version: int | None = None) -> Record:
+    return envelope.responded(said("pantry", name), REFERRAL, "accept", version=version)
+
+
+def test_a_batch_holds_a_whole_journey() -> None:
+    complete = envelope.responded(said("pantry", "c"), REFERRAL, "complete", outcome_code="service-provided")
+    work = done(records(submission(), accept(), complete))
+    assert work.referrals[REFERRAL].status is ReferralStatus.COMPLETED
+    assert [h.version for h in work.history] == [1, 2, 3, 4, 5]
+    assert [h.lane_seq for h in work.history] == [41, 42, 43, 44, 45]
+    assert [i.outcome for i in work.inbox] == ["applied"] * 3
+    assert work.loads == {"pantry": 1}
+
+
+def test_the_same_event_twice_in_one_batch_counts_once() -> None:
+    work = done(records(submission(), submission(), accept(), accept()))
+    assert len(work.inbox) == 2 and not work.rejections and not work.dead
+
+
+def test_an_event_id_seen_before_has_no_effect_and_with_another_body_is_reported() -> None:
+    first = records(submission())
+    arrival = first[0]
+    assert isinstance(arrival, Arrival)
+    seen = {("clinic", arrival.envelope.event_id): arrival.payload_sha256}
+    assert not done(first, seen=seen).history
+    work = done(records(submission(priority="urgent")), seen=seen)
+    assert [p.reason for p in work.dead] == ["id-conflict"]
+    assert [h.type for h in work.history] == ["record-refused"]
+
+
+def test_the_same_event_id_of_another_organization_is_another_event() -> None:
+    foreign = envelope.responded(Said(ids.event_id("pantry", "a"), "other-pantry", NOW), REFERRAL, "accept")
+    work = done(records(submission(), foreign, accept()))
+    assert [i.outcome for i in work.inbox] == ["applied", "rejected", "applied"]
+
+
+def test_a_rejected_command_takes_no_version_and_is_answered_by_its_id() -> None:
+    work = done(records(submission(), accept("late", version=1), accept()))
+    assert [i.outcome for i in work.inbox] == ["applied", "rejected", "applied"]
+    assert work.inbox[1].reason == "stale" and work.inbox[1].version == 3
+    assert [h.version for h in work.history if h.kind == "referral"] == [1, 2, 3, 4]
+    assert [h.type for h in work.history if h.kind == "refusal"] == ["command-rejected"]
+
+
+def test_poison_disturbs_nothing_else() -> None:
+    bad = Raw("intake.clinic", 0, 9, None, b"nonsense", NOW)
+    work = done([*records(submission()), read(bad), *records(accept())])
+    assert [p.reason for p in work.dead] == ["undecodable"]
+    assert work.referrals[REFERRAL].status is ReferralStatus.ACCEPTED
+
+
+def test_another_organization_cannot_write_a_stream_that_is_not_its_own() -> None:
+    change = envelope.service_changed(said("exchange-operator", "d"), PANTRY, {})
+    theft = envelope.capacity_changed(said("thief", "t"), REFERRAL, {"available": 0})
+    owner = {("capacity", REFERRAL): (1, "pantry")}
+    work = done(records(change, theft), streams=owner)
+    assert [i.outcome for i in work.inbox] == ["applied", "rejected"]
+    assert work.streams[("service", work.history[0].stream_id)][0] == 1
