@@ -6,7 +6,6 @@ answer anything but FHIR, nor say more of a referral than its status.
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from starlette.requests import Request
@@ -43,7 +42,7 @@ async def bundle(request: Request) -> Response:
     if asked.outcome is not None and not asked.outcome.effective:
         raise refused(asked.outcome, None)
     items = await publish_submissions(request, asked, [r.submission for r in referrals], "fhir")
-    return _answer(fhir.response_bundle(body, [UUID(item["id"]) for item in items]), 202)
+    return _answer(fhir.response_bundle(body, [item.id for item in items]), 202)
 
 
 async def task(request: Request) -> Response:

@@ -77,9 +77,19 @@ async def _admit(request: Request, route: Route) -> None:
     if not route.public:
         context(request).limits.requests.check(principal.user)
         if principal.type not in route.principals or not policy.permitted(principal, route.action):
-            raise Problem("not-permitted")
+            raise _refused(route, principal)
     if principal.session is not None and request.method not in SAFE and not route.public:
         await _check_csrf(request, principal)
+
+
+def _refused(route: Route, principal: Principal) -> Problem:
+    """403; but an object that the caller's type can never read does not exist for it."""
+    never = policy.ACTIONS[route.action] not in policy.held(principal.type) | {""}
+    return (
+        problems.not_found()
+        if never and route.method == "GET" and "{" in route.path
+        else Problem("not-permitted")
+    )
 
 
 async def _check_csrf(request: Request, principal: Principal) -> None:

@@ -60,7 +60,7 @@ async def index_csv(request: Request) -> Response:
     return _csv(names, ([getattr(m, name) for name in names] for m in found), f"{asked.contract.id}-measures")
 
 
-async def referrals(request: Request) -> Response:
+async def listed(request: Request) -> Response:
     """Which referrals count in one measure, and how: for the payer."""
     asked, counted = _asked(request), await _counted(request)
     limit = cursors.limit(request, cursors.MAX_LIMIT)
@@ -71,7 +71,7 @@ async def referrals(request: Request) -> Response:
     return answer(cursors.page(items, more) | {"contract": asked.contract.id, "as_of": asked.as_of})
 
 
-async def referrals_csv(request: Request) -> Response:
+async def list_csv(request: Request) -> Response:
     """The same as CSV, whole."""
     counted = await _counted(request)
     return _csv(COLUMNS, (_columns(c) for c in counted), f"{request.path_params['measure']}-referrals")

@@ -4,7 +4,7 @@ Comes in: a record to publish, or an inbox outcome. Goes out: a response. Must n
 nor say of somebody else's hop more than that it is not the caller's.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from starlette.requests import Request
@@ -32,8 +32,15 @@ KIND: dict[str, str] = {
 NOT_YOURS = "this referral has no such hop of yours that waits for this answer"
 
 
-async def settle(request: Request, asked: events.Ask, record: Record, referral: UUID) -> Response:
-    """Publish unless that was done before, wait for the outcome, and answer."""
+class Settled(NamedTuple):
+    """What came of a request: the referral as the caller sees it now, and whether the request is recorded yet."""
+
+    view: dict[str, Any]
+    recorded: bool
+
+
+async def settle(request: Request, asked: events.Ask, record: Record, referral: UUID) -> Settled:
+    """Publish unless that was done before, wait up to two seconds; raises the problem of a rejection."""
     outcome = asked.outcome
     if outcome is None:
         await events.publish(request, [record])
@@ -41,15 +48,22 @@ async def settle(request: Request, asked: events.Ask, record: Record, referral: 
     principal = principal_of(request)
     async with context(request).database.reading(principal) as connection:
         seen = await load(connection, principal, referral)
-    if seen is None:
+    view = views.referral(principal, seen) if seen is not None else None
+    if view is None:
         raise not_found()
-    view = views.referral(principal, seen) or {}
-    if outcome is None:
-        headers = {"Location": f"/v1/referrals/{referral}"}
-        return answer({"id": str(referral), "status": view["status"]}, 202, headers)
-    if not outcome.effective:
+    if outcome is not None and not outcome.effective:
         raise refused(outcome, view)
-    return answer(view, 200, {"ETag": f'"{seen.state.version}"'})
+    return Settled(view, outcome is not None)
+
+
+def answered(settled: Settled) -> Response:
+    """200 with the referral once it is recorded, else 202."""
+    view = settled.view
+    if settled.recorded:
+        return answer(view, 200, {"ETag": f'"{view["version"]}"'})
+    return answer(
+        {"id": view["id"], "status": view["status"]}, 202, {"Location": f"/v1/referrals/{view['id']}"}
+    )
 
 
 def refused(outcome: Outcome, view: dict[str, Any] | None) -> Problem:

@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import cursors, views
+from api import cursors, grants, views
 from api.bodies import answer
 from api.context import context, principal_of
 from api.problems import Problem, not_found, wrong
@@ -150,4 +150,4 @@ def _just_submitted(request: Request) -> dict[str, Any] | None:
         "version": 0,
     }
     empty: dict[str, Any] = {"sensitivity": [], "hops": [], "services_delivered": [], "flags": []}
-    return dict.fromkeys(views.FIELDS) | empty | known
+    return dict.fromkeys(grants.FIELDS) | empty | known

@@ -2,6 +2,7 @@
 
 Comes in: requests behind the guard. Goes out: 200 with the referral, 202, 409 with the current version. What the body
 alone shows to be wrong is 422; whether the action fits the referral is the exchange's decision.
+For pages: `give`, `pick` and `rule` take a struct made from a form and raise the same Problems.
 """
 
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from api import bodies, events, metrics, views
 from api.bodies import AssignBody, AuthorizationBody, ResponseBody
 from api.context import principal_of
-from api.outcomes import hop_refused, settle
+from api.outcomes import Settled, answered, hop_refused, settle
 from api.problems import Problem, wrong
 from api.referrals import found
 from producers import envelope
@@ -34,9 +35,16 @@ NEEDED: dict[str, tuple[tuple[str, str | None], ...]] = {
 async def respond(request: Request) -> Response:
     """Answer a hop: accept, reject, contact, start, hold, resume, record-service, complete, fail, note, ..."""
     seen = await found(request)
-    if views.own_hop(seen.state, principal_of(request).organization) is None:
-        raise Problem("not-permitted", "only an organization that was asked may answer")
+    _only(
+        views.own_hop(seen.state, principal_of(request).organization) is not None,
+        "an organization that was asked",
+    )
     body, said = await bodies.read_as(request, ResponseBody)
+    return answered(await give(request, seen, said, body))
+
+
+async def give(request: Request, seen: views.Seen, said: ResponseBody, body: bytes) -> Settled:
+    """Check, publish and await an answer to a hop of the caller's; `body` is what an Idempotency-Key binds."""
     check(said)
     occurred_at = bodies.said_at(said.occurred_at, datetime.now(UTC))
     asked = await events.ask(request, body)
@@ -53,11 +61,16 @@ async def respond(request: Request) -> Response:
         note=said.note,
     )
     try:
-        response = await settle(request, asked, record, seen.state.id)
+        settled = await settle(request, asked, record, seen.state.id)
     except Problem as problem:
         raise hop_refused(problem) from None
     metrics.RESPONDED.labels(said.action).inc()
-    return response
+    return settled
+
+
+def _only(may: bool, who: str) -> None:
+    if not may:
+        raise Problem("not-permitted", f"only {who} may do this")
 
 
 def check(said: ResponseBody) -> None:
@@ -78,9 +91,13 @@ def check(said: ResponseBody) -> None:
 async def assign(request: Request) -> Response:
     """Pick the service for a referral that needs review: by its hub, with reason."""
     seen = await found(request)
-    if seen.state.hub != principal_of(request).organization:
-        raise Problem("not-permitted", "only the hub that reviews this referral assigns it")
+    _only(seen.state.hub == principal_of(request).organization, "the hub that reviews this referral")
     body, said = await bodies.read_as(request, AssignBody)
+    return answered(await pick(request, seen, said, body))
+
+
+async def pick(request: Request, seen: views.Seen, said: AssignBody, body: bytes) -> Settled:
+    """Publish and await the caller's choice of service."""
     asked = await events.ask(request, body)
     record = envelope.assigned(
         events.said(request, asked), seen.state.id, said.service, said.reason or "", said.version or 0
@@ -91,9 +108,13 @@ async def assign(request: Request) -> Response:
 async def authorize(request: Request) -> Response:
     """Approve, approve in part or deny: by the referral's payer."""
     seen = await found(request)
-    if seen.state.payer != principal_of(request).organization:
-        raise Problem("not-permitted", "only the referral's payer authorizes it")
+    _only(seen.state.payer == principal_of(request).organization, "the referral's payer")
     body, said = await bodies.read_as(request, AuthorizationBody)
+    return answered(await rule(request, seen, said, body))
+
+
+async def rule(request: Request, seen: views.Seen, said: AuthorizationBody, body: bytes) -> Settled:
+    """Publish and await the plan's decision."""
     if said.status not in ("approved", "partial", "denied"):
         raise wrong("/status", "use one of approved, partial, denied")
     asked = await events.ask(request, body)

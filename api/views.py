@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from api.grants import ALL, DISCREET, FIELDS, GRANTS, SERVICE, Grant
 from api.principal import Principal
 from referrals import words
 from referrals.state import Hop, Referral
@@ -26,96 +27,6 @@ class Seen(Struct, frozen=True):
     reviewed: bool = False
 
 
-class Grant(Struct, frozen=True):
-    """What one kind of viewer sees: top-level fields, fields of parts ("*" = all), and whether notes and hops."""
-
-    fields: frozenset[str]
-    person: frozenset[str] = frozenset()
-    need: frozenset[str] = frozenset()
-    coverage: frozenset[str] = frozenset()
-    consent: frozenset[str] = frozenset()
-    all_hops: bool = True
-
-
-ALL = frozenset({"*"})
-IDS = frozenset({"id", "sender", "status", "version", "priority", "hops", "created_at", "updated_at"})
-COMMON = IDS | {
-    "sender_referral_id",
-    "case_id",
-    "need",
-    "sensitivity",
-    "person",
-    "coverage",
-    "authorization",
-    "services_delivered",
-    "outcome",
-    "next_action",
-    "flags",
-    "requested_at",
-    "reason",
-}
-CARE = COMMON | {"related_person", "service_area", "requested_by", "referrer", "consent", "based_on_referral"}
-SENT = CARE | {"detail", "routing", "preferred_organization", "excluded_organizations", "contract", "notes"}
-CONTACT = frozenset(
-    {
-        "given_name",
-        "family_name",
-        "birth_date",
-        "gender",
-        "phone",
-        "email",
-        "address",
-        "spoken_language",
-        "written_language",
-        "interpreter_needed",
-        "accessibility",
-        "household",
-        "contact",
-    }
-)
-AREA = frozenset({"spoken_language", "interpreter_needed", "area"})
-SERVICE = frozenset({"domain", "service"})
-CONSENT = frozenset({"status", "date", "expires_at", "scope"})
-
-# One row per kind of viewer; a viewer's kind is `kind_of`.
-GRANTS: dict[str, Grant] = {
-    "sender": Grant(SENT, ALL, ALL, ALL, ALL),
-    "hub": Grant(SENT - {"excluded_organizations"}, CONTACT, ALL, frozenset({"payer"}), CONSENT),
-    "payer": Grant(
-        COMMON | {"contract"},
-        frozenset({"given_name", "family_name", "birth_date"}),
-        SERVICE | {"programme", "code"},
-        ALL,
-    ),
-    "payer-without-consent": Grant(IDS | {"need", "next_action", "contract"}, need=frozenset({"domain"})),
-    "holder": Grant(CARE | {"notes"}, CONTACT, ALL, frozenset({"payer"}), CONSENT, all_hops=False),
-    "offered": Grant(
-        IDS | {"need", "person", "coverage", "service_area", "next_action", "requested_at"},
-        AREA,
-        SERVICE | {"programme", "code"},
-        frozenset({"payer"}),
-        all_hops=False,
-    ),
-    "past": Grant(IDS | {"need"}, need=frozenset({"domain"}), all_hops=False),
-    "operator": Grant(IDS | {"flags", "next_action", "reason"}),
-}
-# Viewers for whom a sensitive need is its domain alone.
-DISCREET = frozenset({"payer", "offered", "past", "payer-without-consent"})
-FIELDS = (
-    *(
-        "id",
-        "sender",
-        "sender_referral_id",
-        "case_id",
-        "status",
-        "version",
-        "need",
-        "priority",
-        "sensitivity",
-    ),
-    *("person", "coverage", "authorization", "hops", "services_delivered", "outcome", "next_action", "flags"),
-    *("created_at", "updated_at"),
-)
 SERVED = OPEN_HOP - {HopStatus.REQUESTED} | {HopStatus.COMPLETED, HopStatus.FAILED}
 
 
@@ -225,7 +136,7 @@ def next_action(state: Referral) -> dict[str, Any] | None:
     if state.status is words.ReferralStatus.NEEDS_REVIEW:
         return {
             "who": state.hub,
-            "what": f"review: {state.reason}" if state.reason else "review",
+            "what": "review",
             "due_at": None,
         }
     if not state.open_hops:

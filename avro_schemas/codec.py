@@ -5,6 +5,7 @@ Comes in: a record's value. Goes out: (schema name, dict). Must never fetch or f
 
 import json
 import struct
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from io import BytesIO
@@ -36,9 +37,20 @@ def ids() -> dict[str, int]:
     return pinned
 
 
+_registered: dict[str, int] = {}
+
+
+def use_ids(registered: Mapping[str, int]) -> None:
+    """Write these ids instead of the pinned ones (registry.py); pinned ids they leave free stay readable."""
+    _registered.clear()
+    _registered.update(registered)
+    _by_id.cache_clear()
+
+
 @cache
 def _by_id() -> dict[int, tuple[str, Any]]:
-    return {number: (name, schema(name)) for name, number in ids().items()}
+    both = [*ids().items(), *_registered.items()]
+    return {number: (name, schema(name)) for name, number in both}
 
 
 @cache
@@ -61,7 +73,7 @@ def defaults(name: str) -> dict[str, Any]:
 def encode(name: str, record: dict[str, Any]) -> bytes:
     """One record as framed Avro bytes; raises ValueError or TypeError when it does not fit its schema."""
     out = BytesIO()
-    out.write(_HEADER.pack(0, ids()[name]))
+    out.write(_HEADER.pack(0, _registered.get(name) or ids()[name]))
     fastavro.schemaless_writer(out, schema(name), defaults(name) | record, strict=True)
     return out.getvalue()
 

@@ -30,6 +30,9 @@ ORGANIZATIONS: tuple[tuple[str, str, T, tuple[tuple[str, str, str], ...]], ...] 
     ("state-health-office", "State Health Office", T.STATE, (("theo", "Theo Lind", "analyst"),)),
     ("exchange-operator", "Exchange Operator", T.OPERATOR, (("alex", "Alex Kim", "operator"),)),
 )
+FEATURED = ("harvest-food-bank", "safe-harbor-housing", "open-road-rides")
+"""Listed first among the community organizations, so that their log-ins are the ones printed."""
+
 LOADED_S = 60.0
 
 
@@ -42,7 +45,7 @@ def demo_participants(keeping: Keeping) -> tuple[Participant, ...]:
     ]
     wanted += [
         (row["id"], row["name"], T.CBO, [(f"intake@{row['id']}.example.org", "Intake desk", "staff")])
-        for row in demo_directory.table()
+        for row in sorted(demo_directory.table(), key=lambda row: row["id"] not in FEATURED)
     ]
     return tuple(participants.draft(*one) for one in wanted if one[0] not in known)
 

@@ -5,7 +5,7 @@ empty tuple when nothing changes, or why the command has no effect. Pure: `now` 
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from referrals import commands as c
 from referrals import events as e
@@ -24,7 +24,7 @@ class Transition(NamedTuple):
 
     sources: frozenset[HopStatus]
     target: HopStatus | None
-    event: Callable[..., e.Event]
+    event: type[e.HopEvent]
     reasons: str | None = None
 
 
@@ -100,7 +100,7 @@ def _answered(state: Referral, hop: Hop, command: c.Respond, envelope: c.Envelop
         return wrong
     fields = _fields(hop, command)
     event = TRANSITIONS[command.action].event(**fields)
-    fact = e.Fact(event, world.seal((command.note or "").encode()))
+    fact = e.Fact(cast(e.Event, event), world.seal((command.note or "").encode()))
     if command.action != "reject":
         return (fact,)
     if words.table("reject_reasons")[command.reason or ""]["reroute"]:
@@ -131,7 +131,7 @@ def _wrong_code(command: c.Respond) -> c.Rejection | None:
 
 def _fields(hop: Hop, command: c.Respond) -> dict[str, Any]:
     """The fields of the action's event, from the command and its details."""
-    wanted = TRANSITIONS[command.action].event.__struct_fields__  # type: ignore[attr-defined]
+    wanted = TRANSITIONS[command.action].event.__struct_fields__
     given = {k: v for k, v in command.details.items() if v is not None}
     given |= {"hop": hop.hop, "reason": command.reason, "outcome": command.outcome_code}
     if command.outcome_need:

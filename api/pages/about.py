@@ -11,7 +11,10 @@ def about(show: Show, referral: View) -> list[Model]:
     """The rows that have something to say."""
     need, outcome = referral.get("need") or {}, referral.get("outcome") or {}
     created = when.moment(show.text, referral["created_at"], show.now)
-    consent, payer = (referral.get("consent") or {}).get("status"), (referral.get("coverage") or {}).get("payer")
+    consent, payer = (
+        (referral.get("consent") or {}).get("status"),
+        (referral.get("coverage") or {}).get("payer"),
+    )
     rows = {
         "about.need": show.need(referral),
         "about.note": need.get("note"),
@@ -24,7 +27,9 @@ def about(show: Show, referral: View) -> list[Model]:
         "about.payer": show.organization(payer) if payer else "",
         "about.own-id": referral.get("sender_referral_id"),
         "about.outcome": show.text.label("outcomes", outcome.get("code")),
-        "about.need-after": show.text.label("need_outcomes", outcome.get("need")) if outcome.get("code") else "",
+        "about.need-after": show.text.label("need_outcomes", outcome.get("need"))
+        if outcome.get("code")
+        else "",
     }
     return [{"label": show.text(key), "value": str(value)} for key, value in rows.items() if value]
 

@@ -23,7 +23,9 @@ QUESTIONS = (*LISTS, "close", "note")
 NEEDS = ("resolved", "partly", "unresolved", "unknown")
 
 
-def inbox(show: Show, referrals: Iterable[View], counts: Mapping[str, int], tab: str, cursors: Model) -> Model:
+def inbox(
+    show: Show, referrals: Iterable[View], counts: Mapping[str, int], tab: str, cursors: Model
+) -> Model:
     """The cards of one tab."""
     return {
         "title": show.text("cbo.heading"),
@@ -77,7 +79,7 @@ def answer(show: Show, referral: View, action: str, form: Mapping[str, Any]) -> 
     }
 
 
-def ending(outcome: str, need: str, note: str) -> str:
+def ending(outcome: str, need: str) -> str:
     """The lifecycle action that an outcome closes with; `other` follows what became of the need."""
     ends = words.table("outcomes")[outcome]["ends"]
     if len(ends) == 1:
@@ -86,16 +88,21 @@ def ending(outcome: str, need: str, note: str) -> str:
 
 
 def conflict(show: Show, referral: View, events: Iterable[View]) -> Model:
-    """Who changed it meanwhile, what it is now, what to do."""
-    made = cards.card(show, referral)
+    """Who changed it meanwhile, what it is now, what to do; for the organization asked."""
+    turn = bool(set(allowed_actions(HopStatus(cards.own_hop(referral)["status"]))) - {"note"})
+    return overtaken(show, referral, events, cards.card(show, referral), turn)
+
+
+def overtaken(show: Show, referral: View, events: Iterable[View], made: Model, turn: bool) -> Model:
+    """The same for anybody; `turn` = whether there is still something for them to decide."""
     story = entries(show, events, referral.get("hops") or [])
     last = story[0] if story else None
-    turn = bool(set(allowed_actions(HopStatus(cards.own_hop(referral)["status"]))) - {"note"})
+    said = show.text("conflict.unknown")
+    if last:
+        said = show.text("conflict.who", who=last["who"], what=last["what"], when=last["when"]["relative"])
     return {
         "title": show.text("conflict.title"),
-        "who": show.text("conflict.who", who=last["who"], what=last["what"], when=last["when"]["relative"])
-        if last
-        else show.text("conflict.unknown"),
+        "who": said,
         "now_sentence": made["sentence"],
         "advice": show.text("conflict.stale" if turn else "conflict.gone"),
         "href": made["href"],

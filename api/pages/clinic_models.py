@@ -54,7 +54,12 @@ def tracker(
 
 
 def detail(
-    show: Show, referral: View, events: Iterable[View], decision: View | None, base: str = BASE, back: str = "/clinic"
+    show: Show,
+    referral: View,
+    events: Iterable[View],
+    decision: View | None,
+    base: str = BASE,
+    back: str = "/clinic",
 ) -> Model:
     """One referral as its sender (or the plan) sees it."""
     made = summary(show, referral, base)
@@ -115,4 +120,22 @@ def new(
     }
 
 
-LANGUAGES = ("ar en es fa hi hy ja km ko lo pa ru th tl uk vi zh").split()
+LANGUAGES = [
+    "ar",
+    "en",
+    "es",
+    "fa",
+    "hi",
+    "hy",
+    "ja",
+    "km",
+    "ko",
+    "lo",
+    "pa",
+    "ru",
+    "th",
+    "tl",
+    "uk",
+    "vi",
+    "zh",
+]

@@ -8,8 +8,8 @@ from typing import Any
 
 from api.pages.text import Text
 
-STEPS = ("received", "accepted", "closed", "resolved")
-WIDTH, BAR, STRIDE, LABEL = 480, 22, 66, 18
+STEPS = ("received", "accepted", "closed")
+WIDTH, BAR, STRIDE, LABEL = 360, 20, 54, 15
 
 
 def funnel(text: Text, counts: Mapping[str, int]) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def funnel(text: Text, counts: Mapping[str, int]) -> dict[str, Any]:
                 "count": count,
                 "share": percent(count, first) if index and first else "",
                 "width": round(WIDTH * count / most, 1) if most else 0,
-                "y": top + LABEL + 8,
+                "y": top + LABEL + 6,
                 "height": BAR,
                 "text_y": top + LABEL,
             }

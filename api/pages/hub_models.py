@@ -37,7 +37,12 @@ def row(show: Show, referral: View) -> Model:
 
 
 def chooser(
-    show: Show, referral: View, events: Iterable[View], decision: View | None, found: Iterable[View], form: Model
+    show: Show,
+    referral: View,
+    events: Iterable[View],
+    decision: View | None,
+    found: Iterable[View],
+    form: Model,
 ) -> Model:
     """One referral with the services a navigator may choose: `found` = rows of id, organization, name."""
     base = detail(show, referral, events, decision, BASE, "/hub")
@@ -57,7 +62,9 @@ def services(show: Show, referral: View, decision: View | None, found: Iterable[
     order = {str(c["service"]): i for i, c in enumerate(candidates)}
     asked = {h["organization"] for h in referral.get("hops") or []}
     made = [_service(show, s, known.get(str(s["id"])), s["organization"] in asked) for s in found]
-    return sorted(made, key=lambda s: (s["asked"], order.get(s["id"], len(order)), s["organization"]))[:PLACES]
+    return sorted(made, key=lambda s: (s["asked"], order.get(s["id"], len(order)), s["organization"]))[
+        :PLACES
+    ]
 
 
 def _service(show: Show, service: View, candidate: View | None, asked: bool) -> Model:

@@ -37,7 +37,13 @@ def priority(text: Text, code: str) -> Mark:
     """The mark of an urgency; only what is not routine is worth a tag."""
     urgent = code not in ("", "routine")
     tone, icon = ("bad", "alert") if urgent else ("quiet", "info")
-    return {"code": code, "tone": tone, "icon": icon, "word": text.of("priority", code), "urgent": urgent}
+    return {
+        "code": code,
+        "tone": tone,
+        "icon": icon,
+        "word": text.of("priority", code or "routine"),
+        "urgent": urgent,
+    }
 
 
 def verdict(text: Text, met: bool | None) -> Mark:

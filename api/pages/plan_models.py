@@ -1,24 +1,25 @@
 """What the plan page shows: funnel, measures against targets, needs, members; each number with its list.
 
-Comes in: counts, measures (interfaces.md, Measures), members' referrals. Goes out: template models. Pure.
+Comes in: rows and figures of referrals.measures, members' referrals. Goes out: template models. Pure.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from api.pages import marks
+from api.pages import marks, when
 from api.pages.funnel import funnel
 from api.pages.show import Model, Show, View
+from referrals.measures import Counted, Definition, Measured, Row
 
 BASE = "/mco/referrals"
 HEADINGS = ("member", "need", "status", "changed", "holder", "reason")
+LIST_HEADINGS = ("member", "need", "status", "received", "counted", "hours-heading")
+Span = Mapping[str, str]
 
 
-def plan(
-    show: Show, title: str, span: Mapping[str, str], counts: Mapping[str, int], domains: Iterable[View]
-) -> Model:
-    """The funnel, and the table by kind of help; `span` = contract, from, to."""
+def plan(show: Show, title: str, span: Span, rows: Sequence[Row]) -> Model:
+    """The funnel and the table by kind of help, from the same rows as the measures; `span` = the page's query."""
     return {
         "title": show.text("mco.heading"),
         "live": True,
@@ -26,48 +27,63 @@ def plan(
         "contract": span["contract"],
         "range_from": span["from"],
         "range_to": span["to"],
-        "funnel": funnel(show.text, counts),
-        "domains": [dict(d) | {"need": show.text.label("domains", d["domain"])} for d in domains],
-        "csv_href": f"/v1/contracts/{span['contract']}/measures.csv?{query(span)}",
+        "funnel": funnel(show.text, _counts(rows)),
+        "domains": by_need(show, rows),
         "headings": [show.text(f"mco.{h}") for h in HEADINGS],
     }
 
 
-def tile(show: Show, measure: View, span: Mapping[str, str], definition: str = "") -> Model:
-    """One measure: its value, whether the target is met, and where its list is."""
-    text, hours, id = show.text, is_hours(measure), str(measure["id"])
-    target = measure.get("target")
-    said = value(show, target, hours)
-    api = f"/v1/contracts/{span['contract']}/measures/{id}/referrals.csv?{query(span)}"
-    counts = "mco.based" if hours else "mco.counts"
-    parts = [text(counts, numerator=measure["numerator"], denominator=measure["denominator"])]
-    parts += [text(f"mco.{k}", n=measure[k]) for k in ("immature", "excluded") if measure.get(k)]
+def by_need(show: Show, rows: Sequence[Row]) -> list[Model]:
+    """One row per kind of help, the most wanted first."""
+    domains = {r.domain for r in rows}
+    made = [
+        {"need": show.text.label("domains", d), **_counts([r for r in rows if r.domain == d])}
+        for d in domains
+    ]
+    return sorted(made, key=lambda d: (-d["received"], d["need"]))
+
+
+def _counts(rows: Sequence[Row]) -> dict[str, int]:
+    accepted = sum(r.accepted_at is not None for r in rows)
+    return {"received": len(rows), "accepted": accepted, "closed": sum(r.closed_at is not None for r in rows)}
+
+
+def tile(show: Show, measure: Measured, definition: Definition, span: Span, api: str) -> Model:
+    """One measure: its value, whether the target is met, where its list is; `api` = the CSV's address."""
+    text, hours = show.text, definition.kind == "quantile"
+    target = text("mco.no-target")
+    if measure.target is not None:
+        key = "mco.target-hours" if hours else "mco.target-share"
+        target = text(key, target=value(show, definition.kind, measure.target))
+    counts = {"quantile": "mco.based", "count": "mco.total"}.get(definition.kind, "mco.counts")
+    said = [text(counts, numerator=measure.numerator, denominator=measure.denominator)]
+    if definition.kind == "share" and measure.immature:
+        said.append(text("mco.immature", n=measure.immature))
     return {
-        "id": id,
-        "title": str(measure.get("title") or id),
-        "value": value(show, measure.get("value"), hours),
-        "mark": marks.verdict(text, measure.get("met")),
-        "target": text("mco.target-hours" if hours else "mco.target-share", target=said)
-        if target is not None
-        else text("mco.no-target"),
-        "counts": ", ".join(parts),
-        "definition": definition or str(measure.get("title") or id),
-        "code": text("mco.code", id=id, version=measure.get("version", "")),
-        "list_href": f"/mco/measures/{id}?{urlencode(dict(span))}",
+        "id": measure.id,
+        "title": text(f"measure-title.{measure.id}")
+        if text.knows("measure-title", measure.id)
+        else measure.title,
+        "value": value(show, definition.kind, measure.value),
+        "mark": marks.verdict(text, measure.met),
+        "target": target,
+        "counts": ", ".join(said),
+        "definition": text(f"measure.{measure.id}", mature=f"{definition.mature_hours:.0f}")
+        if text.knows("measure", measure.id)
+        else measure.title,
+        "code": text("mco.code", id=measure.id, version=measure.version),
+        "list_href": f"/mco/measures/{measure.id}?{urlencode(dict(span))}",
         "csv_href": api,
     }
 
 
-def is_hours(measure: View) -> bool:
-    """Whether a measure is a length of time and not a share."""
-    return measure.get("unit") == "hours" or str(measure["id"]).startswith("time-")
-
-
-def value(show: Show, number: Any, hours: bool) -> str:
+def value(show: Show, kind: str, number: float | None) -> str:
     """A measure's number as people read it; a dash where there is nothing to count."""
     if number is None:
         return show.text("mco.nothing")
-    return show.text("mco.hours", n=f"{number:.1f}".removesuffix(".0")) if hours else f"{100 * number:.0f}%"
+    if kind == "quantile":
+        return show.text("mco.hours", n=f"{number:.1f}".removesuffix(".0"))
+    return f"{number:.0f}" if kind == "count" else f"{100 * number:.0f}%"
 
 
 def members(show: Show, referrals: Iterable[View]) -> list[Model]:
@@ -83,23 +99,11 @@ def members(show: Show, referrals: Iterable[View]) -> list[Model]:
     return rows
 
 
-def query(span: Mapping[str, str]) -> str:
-    """The date range as the API's query."""
-    return urlencode({k: span[k] for k in ("from", "to") if span.get(k)})
-
-
-LIST_HEADINGS = ("member", "need", "status", "changed", "holder")
-
-
-def behind(show: Show, tile: View, span: Mapping[str, str], referrals: Iterable[View], cursors: Model) -> Model:
-    """The referrals behind one number."""
-    rows = [
-        {
-            "href": row["href"],
-            "cells": [row["member"], row["need"], row["status"]["word"], row["changed"]["absolute"], row["holder"]],
-        }
-        for row in members(show, referrals)
-    ]
+def behind(
+    show: Show, tile: View, span: Span, counted: Sequence[Counted], referrals: Iterable[View], cursors: Model
+) -> Model:
+    """The referrals behind one number, and how each counts in it."""
+    known: Mapping[str, Any] = {r["id"]: r for r in members(show, referrals)}
     return {
         "title": tile["title"],
         "back": {"href": f"/mco?{urlencode(dict(span))}", "label": show.text("mco.back")},
@@ -107,6 +111,22 @@ def behind(show: Show, tile: View, span: Mapping[str, str], referrals: Iterable[
         "lead": tile["counts"],
         "csv_href": tile["csv_href"],
         "headings": [show.text(f"mco.{h}") for h in LIST_HEADINGS],
-        "rows": rows,
+        "rows": [_behind(show, c, known.get(str(c.referral))) for c in counted],
         **cursors,
+    }
+
+
+def _behind(show: Show, c: Counted, row: View | None) -> Model:
+    key = "mco.hit" if c.hit else "mco.too-recent" if c.immature else "mco.miss"
+    received = when.moment(show.text, c.received_at, show.now)
+    return {
+        "href": row["href"] if row else "",
+        "cells": [
+            row["member"] if row else str(c.referral)[:8],
+            row["need"] if row else "",
+            row["status"]["word"] if row else "",
+            received["absolute"] if received else "",
+            show.text(key),
+            "" if c.hours is None else f"{c.hours:.1f}",
+        ],
     }

@@ -66,7 +66,9 @@ def frame(
     here = path.partition("?")[0]
     current = max((p for p, _ in listed if here == p or here.startswith(f"{p}/")), key=len, default="")
     return {
-        "me": {"name": principal.name, "type": principal.type, "email": principal.email} if principal else None,
+        "me": {"name": principal.name, "type": principal.type, "email": principal.email}
+        if principal
+        else None,
         "csrf": (principal.csrf or "") if principal else "",
         "nav": [{"href": p, "label": text(key), "current": p == current} for p, key in listed],
         "flash": {"tone": "good", "text": text(f"flash.{done}")} if done in FLASHES else None,

@@ -55,7 +55,9 @@ def candidate(show: Show, row: View, chosen: Any = None) -> Model:
 def rule(show: Show, excluded: Mapping[str, Any]) -> str:
     """Why a rule left a service out; the rule's own words only when it is new to us."""
     code = str(excluded.get("rule") or "")
-    return show.text.of("rule", code) if show.text.knows("rule", code) else str(excluded.get("detail") or code)
+    return (
+        show.text.of("rule", code) if show.text.knows("rule", code) else str(excluded.get("detail") or code)
+    )
 
 
 def advantages(show: Show, row: View, is_chosen: bool = False) -> str:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from api.pages import marks, when
 from api.pages.text import Text, spelled
+from referrals.words import TERMINAL
 
 View = Mapping[str, Any]
 Model = dict[str, Any]
@@ -57,7 +58,8 @@ class Show(Struct, frozen=True):
         """The hop whose turn it is, else the last one."""
         hops = referral.get("hops") or []
         open_hops = [h for h in hops if h["status"] in ("requested", "accepted", "in-progress", "on-hold")]
-        return (open_hops or list(hops) or [None])[-1]
+        found: View | None = (open_hops or list(hops) or [None])[-1]
+        return found
 
     def due(self, referral: View) -> when.Moment | None:
         """Until when the asked organization should answer; None once nobody is being waited for."""
@@ -85,7 +87,13 @@ class Show(Struct, frozen=True):
     def place(self, referral: View) -> str:
         """Where help is wanted: ZIP and county, as much as is known."""
         person = referral.get("person") or {}
-        known = [referral.get("service_area"), person.get("service_area"), person.get("address"), person, referral]
+        known = [
+            referral.get("service_area"),
+            person.get("service_area"),
+            person.get("address"),
+            person,
+            referral,
+        ]
         found = {k: next((p[k] for p in known if p and p.get(k)), None) for k in ("postal_code", "county")}
         county = str(found["county"] or "").removesuffix(" county").removesuffix(" County").title()
         parts = [
@@ -99,7 +107,11 @@ class Show(Struct, frozen=True):
         person = referral.get("person") or {}
         code = str(person.get("spoken_language") or person.get("language") or referral.get("language") or "")
         name = self.text.of("language", code.split("-")[0].lower()) if code else ""
-        return f"{name} ({self.text('language-interpreter')})" if name and person.get("interpreter_needed") else name
+        return (
+            f"{name} ({self.text('language-interpreter')})"
+            if name and person.get("interpreter_needed")
+            else name
+        )
 
     def name(self, referral: View) -> str:
         """The person's name where the caller may see it, else empty."""
@@ -115,7 +127,9 @@ class Show(Struct, frozen=True):
             "own_id": str(referral.get("sender_referral_id") or ""),
             "need": self.need(referral),
             "status": marks.status(self.text, str(referral["status"])),
-            "priority": marks.priority(self.text, str(referral.get("priority") or "routine")),
+            "priority": marks.priority(
+                self.text, "" if referral["status"] in TERMINAL else str(referral.get("priority") or "")
+            ),
             "sentence": self.sentence(referral),
             "person": self.name(referral),
             "place": self.place(referral),

@@ -11,15 +11,23 @@ from api.pages.cells import published
 from api.pages.show import Model, Show, View
 
 
-def state(show: Show, county: Mapping[str, int], domain: Mapping[str, int], status: Mapping[str, int]) -> Model:
+def state(
+    show: Show, county: Mapping[str, int], domain: Mapping[str, int], status: Mapping[str, int]
+) -> Model:
     """Three tables of counts, each safe to publish beside the others."""
     text = show.text
     tables = (
-        ("state.by-county", "state.county", {c.title() or text("state.unknown"): n for c, n in county.items()}),
+        (
+            "state.by-county",
+            "state.county",
+            {c.title() or text("state.unknown"): n for c, n in county.items()},
+        ),
         ("state.by-domain", "mco.need", {text.label("domains", d): n for d, n in domain.items()}),
         ("state.by-status", "mco.status", {text.of("status", s): n for s, n in status.items()}),
     )
-    made = [_table(text(title), text(first), text("mco.referrals"), counts) for title, first, counts in tables]
+    made = [
+        _table(text(title), text(first), text("mco.referrals"), counts) for title, first, counts in tables
+    ]
     lone = any(t["total"]["cells"] == ["–"] for t in made)
     for t in made:
         t["total"] = None if lone else t["total"] | {"name": text("state.total")}

@@ -3,7 +3,7 @@
 Comes in: aware datetimes or RFC 3339 text. Goes out: a small dict for the template. Never reads a clock.
 """
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,8 +12,8 @@ from api.pages.text import Text
 
 ZONE = "America/Los_Angeles"
 MONTHS = {
-    "en": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(),
-    "es": "ene feb mar abr may jun jul ago sep oct nov dic".split(),
+    "en": ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+    "es": ["ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic"],
 }
 UNITS = ((86400 * 2, 86400, "time.days"), (3600, 3600, "time.hours"), (60, 60, "time.minutes"))
 Moment = dict[str, Any]
@@ -70,3 +70,13 @@ def due(text: Text, value: Any, now: datetime) -> Moment | None:
     left = (when - now).total_seconds()
     relative = text("time.due" if left >= 0 else "time.late", span=span(text, abs(left)))
     return {"iso": when.isoformat(), "absolute": absolute(text, when), "relative": relative, "late": left < 0}
+
+
+def local_day(now: datetime) -> date:
+    """Today, where people are."""
+    return now.astimezone(zone()).date()
+
+
+def start_of(day: date) -> datetime:
+    """The first instant of a day, where people are."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone())

@@ -22,6 +22,7 @@ from infra.embedded.jars import get_jars
 from infra.embedded.java import Java, find_java
 from infra.embedded.local import LOOPBACK, keep_or_pick_port, read_state, write_private, write_state
 from infra.embedded.process import Child
+from infra.embedded.processes import end_all_in
 from infra.embedded.server_properties import ADMIN, MECHANISM, BrokerState, server_properties
 
 HEAP = "-Xmx384m"
@@ -122,7 +123,9 @@ class EmbeddedKafka:
     async def _format(self) -> None:
         """Write the first metadata, with the admin's login in it."""
         self._progress("kafka: preparing its directory")
-        shutil.rmtree(self._home / "log", ignore_errors=True)  # of a format that was interrupted
+        # Of a format that was interrupted, and may still run.
+        await asyncio.to_thread(end_all_in, self._home, (signal.SIGKILL, 5.0))
+        shutil.rmtree(self._home / "log", ignore_errors=True)
         login = f"{MECHANISM}=[name={ADMIN},password={self.state.admin_password}]"
         arguments = self._home / "format.args"  # a file: other users can read a command line
         write_private(
@@ -143,6 +146,7 @@ class EmbeddedKafka:
     def _run(self, argument: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [*self._jvm(), argument],
+            cwd=self._home,
             env={**os.environ, "CLASSPATH": self._class_path},
             capture_output=True,
             text=True,

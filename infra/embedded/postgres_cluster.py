@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.embedded.errors import EmbeddedError
 from infra.embedded.local import write_private
 from infra.embedded.postgres_programs import PostgresPrograms
-from infra.embedded.processes import find, wait_gone
+from infra.embedded.processes import end_all_in
 from infra.embedded.run_as import RunAs
 
 SUPERUSER = "postgres"
@@ -72,16 +72,12 @@ def initialize(data: Path, programs: PostgresPrograms, run_as: RunAs, password: 
 
 
 def clear_leftovers(data: Path) -> None:
-    """End what a killed server left (its backends hold the shared memory) and drop its pid file. Blocks.
+    """End what a killed server or initdb left (backends hold the shared memory), drop its pid file. Blocks.
 
     The caller holds the lock of the data directory and has no server running: whatever works in it is an orphan.
     """
-    where = str(data.resolve())
-    orphans = list(find(lambda process: process.cwd() == where))
-    for number, seconds in ((signal.SIGINT, 3.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 5.0)):
-        for orphan in orphans:
-            orphan.send(number)
-        orphans = wait_gone(orphans, seconds)
+    orphans = end_all_in(data.parent, (signal.SIGKILL, 5.0))
+    orphans += end_all_in(data, (signal.SIGINT, 3.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 5.0))
     if orphans:
         pids = ", ".join(str(orphan.pid) for orphan in orphans)
         raise EmbeddedError(f"processes {pids} still use {data} and cannot be ended; end them and try again")

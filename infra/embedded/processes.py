@@ -61,6 +61,17 @@ def with_environment(name: str, value: str) -> Iterator[Identity]:
     return find(lambda process: bool(process.environ().get(name) == value))
 
 
+def end_all_in(directory: Path, *steps: tuple[signal.Signals, float]) -> list[Identity]:
+    """Signal every process that works in this directory, step by step; what still runs is returned. Blocks."""
+    where = str(directory.resolve())
+    left = list(find(lambda process: bool(process.cwd() == where)))
+    for number, seconds in steps:
+        for process in left:
+            process.send(number)
+        left = wait_gone(left, seconds)
+    return left
+
+
 def wait_gone(processes: Iterable[Identity], seconds: float) -> list[Identity]:
     """Wait at most that long for all to be gone; what still runs is returned. Blocks."""
     left = list(processes)

@@ -69,7 +69,8 @@ share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 
 group.initial.rebalance.delay.ms=0
-# A killed broker may register again only when its old session ends: 12 s to come back with the default of 9 s.
-broker.session.timeout.ms=2000
+# A killed broker may register again only when its old session ends: the
+# default of 9 s would be most of the time it needs to come back.
+broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 """

@@ -60,6 +60,8 @@ create policy api_sees on stream for select to refex_api using (
 create policy api_sees on service for select to refex_api using (true);
 create policy api_all on idempotency to refex_api
     using (tenant = asking_organization()) with check (tenant = asking_organization());
+create policy api_forgets on idempotency to refex_api
+    using (created_at < now() - interval '30 days') with check (false);
 -- Before a caller is known the API itself asks, by secret: these three it reads and writes as itself.
 create policy api_all on session to refex_api using (true) with check (true);
 create policy api_all on access_token to refex_api using (true) with check (true);

@@ -14,6 +14,7 @@ from producers.fhir.reading import Issues, Node
 
 BUNDLE_TYPES = ("transaction", "batch", "collection", "message")
 MAX_ENTRIES = 2000
+MAX_REFERENCE = 300  # what can be a type and an id at the end of a reference
 _TYPE_AND_ID = re.compile(r"([A-Z][A-Za-z]{1,63}/[A-Za-z0-9.\-]{1,200})$")
 
 
@@ -55,12 +56,27 @@ class Graph:
         self.kind = kind
         self.issues = issues
         self._index: dict[str, list[Resource]] = {}
+        # Looked up once: a hostile request must not make resources x references steps of work.
+        self._contained: dict[int, dict[str, list[Resource]]] = {}
+        self._about: dict[tuple[str, str], dict[int | None, list[Resource]]] = {}
         for resource in resources:
             for key in set(_keys(resource)):
                 self._index.setdefault(key, []).append(resource)
 
     def all(self, *types: str) -> list[Resource]:
         return [r for r in self.resources if r.type in types]
+
+    def about(self, kind: str, field: str, patient: Resource) -> list[Resource]:
+        """The resources of a type whose reference `field` is this Patient, or that name no one of several."""
+        if (kind, field) not in self._about:
+            grouped: dict[int | None, list[Resource]] = {}
+            for resource in self.all(kind):
+                whose = self.find(resource, resource.child(field))
+                grouped.setdefault(id(whose.value) if whose else None, []).append(resource)
+            self._about[kind, field] = grouped
+        grouped = self._about[kind, field]
+        unnamed = grouped.get(None, []) if len(self.all("Patient")) <= 1 else []
+        return [*grouped.get(id(patient.value), []), *unnamed]
 
     def find(self, owner: Resource, reference: Node) -> Resource | None:
         """What a Reference of `owner` points at inside this request; None when it points outside."""
@@ -90,8 +106,17 @@ class Graph:
             )
         return found
 
+    def _contained_in(self, container: Resource) -> dict[str, list[Resource]]:
+        key = id(container.value)
+        if key not in self._contained:
+            found: dict[str, list[Resource]] = {}
+            for resource in container.contained():
+                found.setdefault(resource.text("id") or "", []).append(resource)
+            self._contained[key] = found
+        return self._contained[key]
+
     def _by_type_and_id(self, target: str) -> list[Resource]:
-        match = _TYPE_AND_ID.search(target)
+        match = _TYPE_AND_ID.search(target[-MAX_REFERENCE:])
         if match is None or target.startswith("urn:"):
             return []
         found = self._index.get(match[1], [])
@@ -162,7 +187,7 @@ def _entries(bundle: Node, issues: Issues) -> Iterator[Resource]:
 def _keys(resource: Resource) -> Iterator[str]:
     if resource.full_url:
         yield _folded(resource.full_url)
-        if match := _TYPE_AND_ID.search(resource.full_url):
+        if match := _TYPE_AND_ID.search(resource.full_url[-MAX_REFERENCE:]):
             yield match[1]
     if (id := resource.text("id")) and resource.type:
         yield f"{resource.type}/{id}"

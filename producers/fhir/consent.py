@@ -28,6 +28,7 @@ STATUSES = {
 STRICTNESS = ("absent", "active", "revoked", "refused")
 # Roles of provision.actor that do not receive: custodian, author, informant, grantor, grantee's delegator.
 NOT_RECIPIENTS = frozenset({"CST", "AUT", "INF", "GRANTOR", "DELEGATOR", "CONSENTER", "PAT"})
+MAX_CONSENTS = 50
 OPTED_OUT = frozenset({"OPTOUT", "OPTOUTE"})
 SECURITY_LABELS = {
     **dict.fromkeys(("ETH", "ETHUD", "OPIOIDUD", "SUD", "SUDINF", "42CFRPart2", "ALCUD"), "part2"),
@@ -46,9 +47,13 @@ def applying(graph: Graph, request: Resource, patient: Resource) -> Resource | N
             graph.issues.add(
                 f"{consent.path}.patient", "is not the ServiceRequest's subject", "business-rule"
             )
-    found = named or [c for c in graph.all("Consent") if _is_of(graph, c, patient)]
-    said = [c for c in found if status(c) != "absent"] or found
-    return max(said, key=lambda c: _rank(c, said), default=None)
+    found = named or graph.about("Consent", "patient", patient)
+    if len(found) > MAX_CONSENTS:
+        graph.issues.add(
+            request.path, f"has more than {MAX_CONSENTS} Consents; name the one in force", "too-costly"
+        )
+        return None
+    return _strictest_of_latest(found)
 
 
 def status(consent: Resource) -> str:
@@ -106,16 +111,16 @@ def sensitivity(*resources: Resource | None) -> list[str]:
     return sorted(found)
 
 
-def _is_of(graph: Graph, consent: Resource, patient: Resource) -> bool:
-    whose = graph.find(consent, consent.child("patient"))
-    return whose.value is patient.value if whose else len(graph.all("Patient")) <= 1
-
-
-def _rank(consent: Resource, among: list[Resource]) -> tuple[datetime, int]:
-    dates = {id(c): parse_time(first_day(c.text("dateTime")) or "") for c in among}
-    comparable = all(dates.values())
-    when = dates[id(consent)] if comparable else None
-    return when or datetime.min.replace(tzinfo=UTC), STRICTNESS.index(status(consent))
+def _strictest_of_latest(consents: list[Resource]) -> Resource | None:
+    """The latest by date, of equals the strictest; where one has no date only strictness counts."""
+    said = [c for c in consents if status(c) != "absent"] or consents
+    dates = [parse_time(first_day(c.text("dateTime")) or "") for c in said]
+    never = datetime.min.replace(tzinfo=UTC)
+    ranks = [
+        (d or never if all(dates) else never, STRICTNESS.index(status(c)))
+        for c, d in zip(said, dates, strict=True)
+    ]
+    return said[ranks.index(max(ranks))] if said else None
 
 
 def _denials(provision: Node) -> list[Node]:

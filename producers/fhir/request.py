@@ -20,6 +20,7 @@ from referrals import words
 SDOHCC = "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes"
 UNSPECIFIED = "sdoh-category-unspecified"
 NPI = "http://hl7.org/fhir/sid/us-npi"
+ENDED = ("cancelled", "entered-in-error")
 WITHDRAWN = ("revoked", "entered-in-error")
 ASKED_BY = {
     "Patient": "self",
@@ -146,33 +147,25 @@ def _preferred(context: Context, request: Resource, task: Resource | None) -> st
 
 
 def _coverage(context: Context, of: Parts) -> dict[str, Any] | None:
+    """The first valid Coverage of this person: one the request names, else one in the Bundle."""
     graph = context.graph
-    linked = [graph.find(of.request, r) for r in of.request.children("insurance")]
-    for coverage in [*(c for c in linked if c is not None), *graph.all("Coverage")]:
-        whose = graph.find(coverage, coverage.child("beneficiary"))
-        others = whose is not None and whose.value is not of.patient.value
-        if (
-            coverage.type != "Coverage"
-            or others
-            or coverage.text("status") in ("cancelled", "entered-in-error")
-        ):
-            continue
-        names = [n for p in coverage.children("payor") for n in people.names_of(graph, coverage, p)]
-        return filled(
-            {
-                "payer": next((n for n in names if n in context.payers), None),
-                "member_id": coverage.text("subscriberId") or people.first_identifier(coverage),
-            }
-        )
+    theirs = graph.about("Coverage", "beneficiary", of.patient)
+    linked = {id(c.value) for r in of.request.children("insurance") if (c := graph.find(of.request, r))}
+    for coverage in sorted(theirs, key=lambda c: id(c.value) not in linked):
+        if coverage.text("status") not in ENDED:
+            names = [n for p in coverage.children("payor") for n in people.names_of(graph, coverage, p)]
+            return filled(
+                {
+                    "payer": next((n for n in names if n in context.payers), None),
+                    "member_id": coverage.text("subscriberId") or people.first_identifier(coverage),
+                }
+            )
     return None
 
 
 def _related_person(context: Context, patient: Resource) -> dict[str, Any] | None:
-    for found in context.graph.all("RelatedPerson"):
-        whose = context.graph.find(found, found.child("patient"))
-        if whose is not None and whose.value is patient.value:
-            return people.related_person(found, context.now)
-    return None
+    found = context.graph.about("RelatedPerson", "patient", patient)
+    return people.related_person(found[0], context.now) if found else None
 
 
 def _service_area(graph: Graph, request: Resource) -> dict[str, Any] | None:

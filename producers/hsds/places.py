@@ -13,6 +13,7 @@ import zipcodes
 from msgspec import Struct
 
 STATE = "CA"
+MAX_TEXT = 10_000  # the longest text searched for county names
 _ZIP = re.compile(r"(?<![\d-])(\d{5})(?:-\d{4})?(?![\d-])")
 _WHOLE_STATE = re.compile(r"\b(state-?wide|all of california|entire state|california)\b", re.IGNORECASE)
 
@@ -65,7 +66,7 @@ def _zip(postal_code: str) -> dict[str, Any]:
 
 def _counties_in(text: str) -> list[str]:
     """Known counties in a list before "County" or "Counties" or after "County of", or alone in the text."""
-    plain = " ".join(text.lower().split())
+    plain = " ".join(text[:MAX_TEXT].lower().split())
     one, listed = _patterns()
     if one.fullmatch(plain):
         return [plain]

@@ -230,6 +230,8 @@ async def test_a_second_exchange_on_the_same_data_is_refused(
         async with EmbeddedServices(services.data_dir, cache_dir):
             pass
     assert all(identify(pid) for pid in services.pids.values())
+    held = [str(each.readlink()) for each in Path(f"/proc/{services.guardian_pid}/fd").iterdir()]
+    assert str(services.data_dir / "lock") in held  # refused, too, while children of a killed one still end
 
 
 async def test_a_restart_finds_everything_as_it_was(data_dir: Path, cache_dir: Path) -> None:

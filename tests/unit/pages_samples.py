@@ -5,11 +5,14 @@ Comes in: a language and what every text field says. Goes out: template -> model
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from api.pages import cards, cbo_models, clinic_models, front_models, hub_models, plan_models, watch_models
 from api.pages.forms import form
 from api.pages.show import Show
 from api.pages.text import Text
+from referrals import measures
+from referrals.measures import Row
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 ORGANIZATIONS = {
@@ -29,7 +32,13 @@ def ago(**span: float) -> datetime:
 
 def hop(status: str = "requested", organization: str = "harvest-food-bank", **fields: Any) -> dict[str, Any]:
     """One recipient's turn."""
-    made = {"hop": "h1", "organization": organization, "service": "s1", "status": status, "reason": None}
+    made: dict[str, Any] = {
+        "hop": "h1",
+        "organization": organization,
+        "service": "s1",
+        "status": status,
+        "reason": None,
+    }
     made |= {"requested_at": ago(hours=20), "due_at": NOW + timedelta(hours=28), "answered_at": None}
     return made | {"waitlist": None} | fields
 
@@ -177,23 +186,15 @@ def offered(status: str, says: str = "", **fields: Any) -> dict[str, Any]:
     return view | ({"person": hidden} if status in ("requested", "rejected") else {}) | fields
 
 
-def measures() -> list[dict[str, Any]]:
-    """Measures met, missed and not to be judged."""
-    base = {"version": "1", "excluded": 0, "immature": 3}
-    return [
-        base
-        | {"id": "accepted", "title": "Accepted in time", "numerator": 88, "denominator": 104}
-        | {"value": 0.846, "target": 0.8, "met": True},
-        base
-        | {"id": "closed", "title": "Closed with an outcome", "numerator": 61, "denominator": 104}
-        | {"value": 0.587, "target": 0.7, "met": False},
-        base
-        | {"id": "time-to-accept", "title": "Median hours to accept", "numerator": 88, "denominator": 88}
-        | {"value": 19.5, "target": 48, "met": True},
-        base
-        | {"id": "resolved", "title": "Need met", "numerator": 0, "denominator": 0}
-        | {"value": None, "target": None, "met": None},
-    ]
+def rows() -> list[Row]:
+    """Facts of 30 referrals: 24 accepted, 12 closed."""
+    ids = [uuid5(NAMESPACE_URL, str(n)) for n in range(30)]
+    made = []
+    for n, id in enumerate(ids):
+        domain = "food-insecurity" if n % 3 else "homelessness"
+        accepted = ago(hours=600 - n) if n < 24 else None
+        made.append(Row(id, domain, ago(hours=620), accepted, ago(hours=300) if n < 12 else None))
+    return made
 
 
 def models(language: str = "en", says: str = "") -> dict[str, list[dict[str, Any]]]:
@@ -294,21 +295,21 @@ def _cbo(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
 
 def _plan(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
     span = {"contract": "golden-health-plan-2026", "from": "2026-10-01", "to": "2026-11-30"}
-    counts = {"received": 104, "accepted": 88, "closed": 61, "resolved": 47}
-    domains = [{"domain": "food-insecurity", "received": 70, "accepted": 62, "closed": 41, "resolved": 33}]
     cursors = {"next_href": "", "first_href": "/mco"}
     contracts = [{"code": span["contract"], "label": says or "2026"}, {"code": "x", "label": "X"}]
-    full = plan_models.plan(show, says or "Community supports 2026", span, counts, domains)
     found = [referral(s, says) for s in ("requested", "completed", "needs-review")]
-    tiles = [plan_models.tile(show, m | ({"title": says} if says else {}), span) for m in measures()]
-    listed = plan_models.behind(show, tiles[0], span, found, cursors)
+    facts, targets = rows(), {"accepted": 0.75, "closed": 0.7, "time-to-accept": 48}
+    tiles = []
+    for id, definition in measures.definitions().items():
+        measured = measures.measure(id, facts, NOW, targets)
+        tiles.append(plan_models.tile(show, measured, definition, span, f"/v1/{says}"))
+    full = plan_models.plan(show, says or "Community supports 2026", span, facts)
     full |= {"measures": tiles, "rows": plan_models.members(show, found), "contracts": contracts, **cursors}
-    empty = plan_models.plan(show, "", span, {}, []) | {
-        "measures": [],
-        "rows": [],
-        "contracts": [],
-        **cursors,
-    }
+    full |= {"csv_href": "/v1/x.csv"}
+    empty = plan_models.plan(show, "", span, []) | {"measures": [], "rows": [], "contracts": [], **cursors}
+    empty |= {"csv_href": "/v1/x.csv"}
+    counted = measures.counted(measures.definitions()["accepted"], facts, NOW)
+    listed = plan_models.behind(show, tiles[1], span, counted, found, cursors)
     return {"mco_plan.html": [full, empty], "mco_list.html": [listed, listed | {"rows": []}]}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,7 +24,7 @@ def raw(value: bytes | None, topic: str = "intake.clinic") -> Raw:
     return Raw(topic, 3, 17, b"key", value, NOW)
 
 
-def submitted(said: Said = SAID, **changes: object) -> bytes:
+def submitted(said: Said = SAID, **changes: Any) -> bytes:
     return envelope.submitted(said, check.submission(body(**changes), NOW)).value
 
 

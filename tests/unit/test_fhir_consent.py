@@ -149,3 +149,9 @@ SHA256 = base64.b64encode(hashlib.sha256(b"x").digest()).decode()
 )
 def test_a_document_is_known_by_its_sha256(attachment: Json, expected: str | None) -> None:
     assert consent_of(change("Consent", sourceAttachment=attachment)).get("document_sha256") == expected
+
+
+def test_more_consents_than_anybody_has_are_refused() -> None:
+    whole = bundle(change("ServiceRequest", supportingInfo=None))
+    whole["entry"] += [{"resource": at("Consent", whole)}] * 60
+    assert issues(whole)[0][1] == "too-costly"

@@ -210,7 +210,7 @@ def test_every_hop_status_is_reached_by_some_event_and_terminal_ones_offer_no_wa
 
 def test_each_transition_leads_where_its_event_leads() -> None:
     for action, row in TRANSITIONS.items():
-        after = HOP_AFTER.get(row.event)  # type: ignore[arg-type]
+        after = HOP_AFTER.get(row.event)
         assert (after[0] if after else None) == row.target, action
 
 

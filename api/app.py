@@ -1,0 +1,153 @@
+"""The route table, one line a route, and `build(settings)`: the ASGI application with what it opens and closes.
+
+Comes in: settings. Goes out: a Starlette application. Must never serve a route that declares nothing, nor refuse to
+start because Kafka or Postgres is away.
+"""
+
+import asyncio
+import contextlib
+import importlib
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import (
+    auth,
+    consents,
+    directory,
+    fhir,
+    measures,
+    metrics,
+    oauth,
+    operations,
+    problems,
+    referrals,
+    responses,
+    stream,
+    submitting,
+)
+from api.context import Context, Sender
+from api.database import Database, DatabaseAway
+from api.guard import PageProblem, as_problem, guarded
+from api.middleware import Frame
+from api.routing import ANYONE, EVERYONE, RECIPIENTS, SENDERS, Route, validate
+from infra import kafka
+from infra.settings import Settings
+from producers.producer import RecordProducer
+
+log = structlog.get_logger("refex.api")
+HUB, PLAN = frozenset({"hub"}), frozenset({"mco"})
+CONSENTERS = SENDERS | HUB
+OWNERS = RECIPIENTS | {"operator"}
+PURGE_S = 60.0
+KEEP_KEYS = timedelta(days=31)
+
+# method, path, handler, action (policy.ACTIONS), principals, door
+ROUTES: tuple[Route, ...] = (
+    Route("POST", "/v1/referrals", submitting.submit, "submit", SENDERS),
+    Route("GET", "/v1/referrals", referrals.index, "read", EVERYONE),
+    Route("GET", "/v1/referrals/{id}", referrals.show, "read", EVERYONE),
+    Route("PATCH", "/v1/referrals/{id}", submitting.amend, "amend", SENDERS),
+    Route("POST", "/v1/referrals/{id}/cancel", submitting.cancel, "cancel", SENDERS),
+    Route("GET", "/v1/referrals/{id}/events", referrals.history, "read", EVERYONE),
+    Route("GET", "/v1/referrals/{id}/routing", referrals.routing, "explain", EVERYONE),
+    Route("POST", "/v1/referrals/{id}/responses", responses.respond, "respond", RECIPIENTS),
+    Route("POST", "/v1/referrals/{id}/assign", responses.assign, "assign", HUB),
+    Route("POST", "/v1/referrals/{id}/authorization", responses.authorize, "authorize", PLAN),
+    Route("GET", "/v1/organizations", directory.organizations, "directory", EVERYONE),
+    Route("GET", "/v1/services", directory.services, "directory", EVERYONE),
+    Route("PUT", "/v1/services/{id}/capacity", directory.capacity, "capacity", OWNERS),
+    Route("PUT", "/v1/consents/{id}", consents.put, "consent", CONSENTERS),
+    Route("POST", "/v1/consents/{id}/revoke", consents.revoke, "consent", CONSENTERS),
+    Route("POST", "/v1/screenings", consents.screen, "screen", SENDERS),
+    Route("GET", "/v1/contracts/{id}/measures", measures.index, "measure", EVERYONE),
+    Route("GET", "/v1/contracts/{id}/measures.csv", measures.index_csv, "measure", EVERYONE),
+    Route("GET", "/v1/contracts/{id}/measures/{measure}/referrals", measures.listed, "measure", EVERYONE),
+    Route(
+        "GET", "/v1/contracts/{id}/measures/{measure}/referrals.csv", measures.list_csv, "measure", EVERYONE
+    ),
+    Route("GET", "/v1/me", operations.me, "me", EVERYONE),
+    Route("GET", "/v1/events/stream", stream.stream, "stream", EVERYONE),
+    Route("POST", "/fhir", fhir.bundle, "submit", SENDERS, "fhir"),
+    Route("GET", "/fhir/metadata", fhir.capability_statement, "public", ANYONE, "fhir"),
+    Route("GET", "/fhir/Task/{id}", fhir.task, "read", EVERYONE, "fhir"),
+    Route("POST", "/oauth/token", oauth.token, "public", ANYONE),
+    Route("GET", "/.well-known/smart-configuration", oauth.smart_configuration, "public", ANYONE),
+    Route("GET", "/fhir/.well-known/smart-configuration", oauth.smart_configuration, "public", ANYONE),
+    Route("GET", "/livez", operations.livez, "public", ANYONE),
+    Route("GET", "/readyz", operations.readyz, "public", ANYONE),
+    Route("GET", "/metrics", operations.prometheus, "public", ANYONE),
+    Route("GET", "/version", operations.version, "public", ANYONE),
+    Route("GET", "/openapi.json", operations.openapi_json, "public", ANYONE),
+    Route("GET", "/asyncapi.yaml", operations.asyncapi_yaml, "public", ANYONE),
+    Route("GET", "/docs", operations.docs, "public", ANYONE),
+)
+
+
+def routes() -> tuple[tuple[Route, ...], PageProblem | None]:
+    """Every declared route, the pages' among them, and how pages write problems (`api.pages.problem`)."""
+    pages = importlib.import_module("api.pages")
+    return (*ROUTES, *getattr(pages, "ROUTES", ())), getattr(pages, "problem", None)
+
+
+def build(
+    settings: Settings,
+    producer: Sender | None = None,
+    sender: Callable[[kafka.KafkaLogin], Sender] = RecordProducer,
+) -> Starlette:
+    """The application; `producer` replaces Kafka in tests. Raises UndeclaredRoute, or ValueError for a setting."""
+    if not settings.database_url:
+        raise ValueError("no database is configured; set REFEX_DATABASE_URL, or run `refex up`")
+    declared, page_problem = routes()
+    validate(declared)
+    login = kafka.login(settings)
+
+    async def failed(request: Request, error: Exception) -> Response:
+        door = "fhir" if request.url.path.startswith("/fhir") else "json"
+        problem = as_problem(error)
+        return problems.as_fhir(problem) if door == "fhir" else problems.as_json(problem)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        database = Database(settings.database_url or "")
+        await database.open()
+        found = Context(settings, database, login, producer or sender(login))
+        app.state.context = found
+        tasks = [asyncio.create_task(found.changes.run()), asyncio.create_task(_purge(database))]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await found.producer.close()
+            await database.close()
+
+    app = Starlette(
+        routes=[guarded(route, page_problem) for route in declared],
+        middleware=[Middleware(Frame)],
+        exception_handlers={HTTPException: failed, Exception: failed},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.state.routes = declared
+    app.state.gauges = metrics.Gauges()
+    return app
+
+
+async def _purge(database: Database) -> None:
+    """Every minute: forget what has expired."""
+    while True:
+        now = datetime.now(UTC)
+        with contextlib.suppress(DatabaseAway):
+            async with database.own() as connection:
+                await connection.execute(auth.SQL["purge_tokens"], now)
+                await connection.execute(auth.SQL["purge_sessions"], now, now - auth.IDLE)
+                await connection.execute(auth.SQL["purge_keys"], now - KEEP_KEYS)
+        await asyncio.sleep(PURGE_S)

@@ -1,0 +1,164 @@
+"""For whoever runs or meets the exchange: liveness, readiness, metrics, version, documents, who am I.
+
+Comes in: probes and readers. Goes out: short answers without personal data. Liveness must never touch anything.
+"""
+
+import asyncio
+import html
+import importlib
+import importlib.metadata
+import ipaddress
+from typing import Any
+
+import asyncpg
+import msgspec
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import metrics, openapi
+from api.bodies import answer
+from api.context import Context, context, principal_of
+from api.database import DatabaseAway
+from api.problems import Problem
+from infra.migrate import MigrationError, pending
+
+NAME = "referral-exchange"
+PATIENCE_S = 3.5
+
+
+async def livez(request: Request) -> Response:
+    """The process answers."""
+    return answer({"status": "ok"})
+
+
+async def readyz(request: Request) -> Response:
+    """Postgres and Kafka can be reached and the migrations are current; 503 says which is not."""
+    database, kafka = await asyncio.gather(_database(context(request)), _kafka(context(request)))
+    checks = {"postgres": database[0], "migrations": database[1], "kafka": kafka}
+    ready = all(text == "ok" for text in checks.values())
+    headers = {} if ready else {"Retry-After": "2"}
+    return answer(
+        {"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503, headers
+    )
+
+
+async def _database(found: Context) -> tuple[str, str]:
+    try:
+        async with found.database.aggregates() as connection:
+            todo = await pending(connection)
+    except DatabaseAway:
+        return "cannot be reached", "unknown"
+    except (MigrationError, asyncpg.PostgresError) as error:
+        return "ok", f"cannot be read ({type(error).__name__}); run `refex migrate`"
+    return "ok", f"{len(todo)} to run; run `refex migrate`" if todo else "ok"
+
+
+async def _kafka(found: Context) -> str:
+    client = AIOKafkaClient(**found.kafka.aiokafka(), client_id="refex-ready", request_timeout_ms=3000)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await client.bootstrap()
+    except (KafkaError, OSError, TimeoutError):
+        return "cannot be reached"
+    finally:
+        try:
+            async with asyncio.timeout(1):
+                await client.close()
+        except (KafkaError, OSError, TimeoutError):
+            pass
+    return "ok"
+
+
+async def prometheus(request: Request) -> Response:
+    """Metrics: open on loopback, elsewhere with the operator's token."""
+    principal = request.state.principal
+    if not _on_loopback(request) and (principal is None or "operations.read" not in principal.scopes):
+        raise Problem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})
+    await request.app.state.gauges.refresh(context(request).database)
+    return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _on_loopback(request: Request) -> bool:
+    server, client = context(request).settings.host, request.client.host if request.client else ""
+    return all(_is_loopback(host) for host in (server, client))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host in ("localhost", "testclient") or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def version(request: Request) -> Response:
+    """What runs here."""
+    return answer({"name": NAME, "version": released()})
+
+
+def released() -> str:
+    """The installed version; `0` from a tree that is not installed."""
+    try:
+        return importlib.metadata.version(NAME)
+    except importlib.metadata.PackageNotFoundError:
+        return "0"
+
+
+async def me(request: Request) -> Response:
+    """Who the caller is to the exchange."""
+    p = principal_of(request)
+    return answer(
+        {
+            "organization": {"id": p.organization, "name": p.name, "type": p.type},
+            "user": p.user,
+            "role": p.role,
+            "scopes": sorted(p.scopes),
+            "expires_at": p.expires_at,
+        }
+    )
+
+
+async def openapi_json(request: Request) -> Response:
+    """This API as OpenAPI 3.1."""
+    return answer(document(request))
+
+
+def document(request: Request) -> dict[str, Any]:
+    """The OpenAPI document of the application that serves the request."""
+    base = context(request).settings.base_url
+    return openapi.document(request.app.state.routes, base, released())
+
+
+async def asyncapi_yaml(request: Request) -> Response:
+    """The topics and schemas as AsyncAPI 3.0."""
+    try:
+        text: str = importlib.import_module("avro_schemas.asyncapi").document()
+    except ImportError:
+        raise Problem("not-implemented") from None
+    return Response(text, media_type="application/yaml")
+
+
+async def docs(request: Request) -> Response:
+    """The OpenAPI document as a plain page."""
+    rows = []
+    for path, methods in document(request)["paths"].items():
+        for method, operation in methods.items():
+            cells = (method.upper(), path, operation["summary"], ", ".join(operation["x-principals"]))
+            rows.append("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells) + "</tr>")
+    body = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Referral Exchange API</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"></head><body>'
+        "<h1>Referral Exchange API</h1>"
+        '<p>Machine-readable: <a href="/openapi.json">OpenAPI</a>, <a href="/asyncapi.yaml">AsyncAPI</a>, '
+        '<a href="/.well-known/smart-configuration">SMART configuration</a>.</p>'
+        "<table><thead><tr><th>Method</th><th>Path</th><th>What</th><th>Who</th></tr></thead><tbody>"
+        + "".join(rows)
+        + "</tbody></table></body></html>"
+    )
+    return Response(body, media_type="text/html; charset=utf-8")
+
+
+def encoded(value: Any) -> bytes:
+    """JSON of a document, for the command line."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2)

@@ -1,0 +1,89 @@
+"""The hub's pages: the review queue, and one referral with the services a navigator may choose.
+
+Comes in: requests of a hub behind the guard. Goes out: pages and redirects; an assignment is published.
+"""
+
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.context import context, principal_of
+from api.pages import cbo_models, clinic_models, hub_models
+from api.pages.asking import ask
+from api.pages.forms import fields, form, go
+from api.pages.render import page
+from api.pages.visit import PAGE, SQL, Opened, cut, opened, organizations, position, show_for, turned, visible
+from producers import envelope
+from referrals import words
+
+
+async def queue(request: Request) -> Response:
+    """The referrals that wait for a navigator, the oldest first."""
+    principal = principal_of(request)
+    async with context(request).database.reading(principal) as connection:
+        rows = await connection.fetch(SQL["queue"], principal.organization, *position(request), PAGE + 1)
+    rows, last = cut(rows)
+    model = hub_models.queue(await show_for(request), visible(request, rows), turned(request, last))
+    return page(request, "hub_queue.html", model)
+
+
+async def one(request: Request) -> Response:
+    """One referral with the services found for a kind of help and a part of a name."""
+    return await _chooser(request, await opened(request, "hub"), dict(request.query_params), form({}))
+
+
+async def assign(request: Request) -> Response:
+    """Ask the service chosen, with the navigator's reason."""
+    o = await opened(request, "hub")
+    given = await fields(request)
+    text = o.show.text
+    errors = {"service": text("problem.choose"), "reason": text("problem.required")}
+    errors = {name: said for name, said in errors.items() if not given.get(name)}
+    if errors:
+        return await _chooser(request, o, given, form(given, errors), 422)
+    if given.get("version") != str(o.view["version"]) or o.view["status"] != "needs-review":
+        return _conflict(request, o)
+    record = partial(
+        envelope.assigned,
+        referral=o.seen.state.id,
+        service=given["service"],
+        reason=given["reason"][:300],
+        version=o.view["version"],
+    )
+    ending = await ask(request, record)
+    if ending.kind == "conflict":
+        return _conflict(request, await opened(request, "hub"))
+    if ending.kind == "invalid":
+        wrong = form(given, {"service": text("problem.invalid", detail=ending.detail)})
+        return await _chooser(request, o, given, wrong, 422)
+    return go("/hub", "assigned" if ending.kind == "done" else "pending")
+
+
+async def _chooser(
+    request: Request, o: Opened, asked: dict[str, str], made: dict[str, Any], status: int = 200
+) -> Response:
+    own = o.seen.state.domain
+    domain = asked.get("domain", own)
+    domain = domain if domain in words.table("domains") else own
+    query = asked.get("q", "").strip()[:100]
+    names = await organizations(request)
+    named = [id for id, row in names.items() if query and query.lower() in row["name"].lower()]
+    candidates = (
+        [c["service"] for c in (o.decision or {}).get("candidates", ())]
+        if domain == own and not query
+        else []
+    )
+    async with context(request).database.reading(principal_of(request)) as connection:
+        rows = await connection.fetch(SQL["services"], domain, query, candidates, named)
+    active = [dict(r) for r in rows if names.get(r["organization"], {}).get("active")]
+    model = hub_models.chooser(o.show, o.view, o.events, o.decision, active, made)
+    model |= {"domain": domain, "query": query, "domains": o.show.text.choices("domains")}
+    return page(request, "hub_referral.html", model, status)
+
+
+def _conflict(request: Request, o: Opened) -> Response:
+    made = clinic_models.summary(o.show, o.view, hub_models.BASE)
+    model = cbo_models.overtaken(o.show, o.view, o.events, made, turn=o.view["status"] == "needs-review")
+    return page(request, "conflict.html", model, 409)

@@ -1,0 +1,41 @@
+"""The pages' part of the route table, one line a route: method, path, handler, action, who may call it.
+
+Must never hold a handler, nor a page that somebody may see whom its line does not name.
+"""
+
+from api.pages import cbo, clinic, clinic_new, front, hub, mco, watch
+from api.routing import ANYONE, EVERYONE, RECIPIENTS, SENDERS, Handler, Route
+
+PLAN, HUB, STATE, OPERATOR = (frozenset({t}) for t in ("mco", "hub", "state", "operator"))
+
+
+def _page(method: str, path: str, handler: Handler, action: str, principals: frozenset[str]) -> Route:
+    return Route(method, path, handler, action, principals, "page")
+
+
+ROUTES: tuple[Route, ...] = (
+    _page("GET", "/", front.home, "public", ANYONE),
+    _page("GET", "/login", front.login_form, "public", ANYONE),
+    _page("POST", "/login", front.log_in, "public", ANYONE),
+    _page("POST", "/logout", front.log_out, "log-out", EVERYONE),
+    _page("GET", "/language", front.language, "public", ANYONE),
+    _page("GET", "/static/{name}", front.asset, "public", ANYONE),
+    _page("GET", "/clinic", clinic.index, "read", SENDERS),
+    _page("GET", "/clinic/new", clinic_new.form_page, "submit", SENDERS),
+    _page("POST", "/clinic/new", clinic_new.submit, "submit", SENDERS),
+    _page("GET", "/clinic/referrals/{id}", clinic.one, "read", SENDERS),
+    _page("GET", "/clinic/referrals/{id}/cancel", clinic.cancel_form, "cancel", SENDERS),
+    _page("POST", "/clinic/referrals/{id}/cancel", clinic.cancel, "cancel", SENDERS),
+    _page("GET", "/cbo", cbo.inbox, "read", RECIPIENTS),
+    _page("GET", "/cbo/referrals/{id}", cbo.one, "read", RECIPIENTS),
+    _page("GET", "/cbo/referrals/{id}/{action}", cbo.question, "respond", RECIPIENTS),
+    _page("POST", "/cbo/referrals/{id}/{action}", cbo.answer, "respond", RECIPIENTS),
+    _page("GET", "/mco", mco.plan, "measure", PLAN),
+    _page("GET", "/mco/measures/{measure}", mco.behind, "measure", PLAN),
+    _page("GET", "/mco/referrals/{id}", mco.one, "read", PLAN),
+    _page("GET", "/hub", hub.queue, "read", HUB),
+    _page("GET", "/hub/referrals/{id}", hub.one, "read", HUB),
+    _page("POST", "/hub/referrals/{id}/assign", hub.assign, "assign", HUB),
+    _page("GET", "/state", watch.state, "measure", STATE),
+    _page("GET", "/operator", watch.operator, "read", OPERATOR),
+)
