@@ -26,7 +26,6 @@ from api import (
     metrics,
     oauth,
     operations,
-    problems,
     referrals,
     responses,
     stream,
@@ -34,7 +33,7 @@ from api import (
 )
 from api.context import Context, Sender
 from api.database import Database, DatabaseAway
-from api.guard import PageProblem, as_problem, guarded
+from api.guard import PageProblem, as_problem, guarded, respond
 from api.middleware import Frame
 from api.routing import ANYONE, EVERYONE, RECIPIENTS, SENDERS, Route, validate
 from infra import kafka
@@ -82,7 +81,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/fhir/.well-known/smart-configuration", oauth.smart_configuration, "public", ANYONE),
     Route("GET", "/livez", operations.livez, "public", ANYONE),
     Route("GET", "/readyz", operations.readyz, "public", ANYONE),
-    Route("GET", "/metrics", operations.prometheus, "public", ANYONE),
+    Route("GET", "/metrics", operations.prometheus, "metrics", ANYONE),
     Route("GET", "/version", operations.version, "public", ANYONE),
     Route("GET", "/openapi.json", operations.openapi_json, "public", ANYONE),
     Route("GET", "/asyncapi.yaml", operations.asyncapi_yaml, "public", ANYONE),
@@ -96,11 +95,7 @@ def routes() -> tuple[tuple[Route, ...], PageProblem | None]:
     return (*ROUTES, *getattr(pages, "ROUTES", ())), getattr(pages, "problem", None)
 
 
-def build(
-    settings: Settings,
-    producer: Sender | None = None,
-    sender: Callable[[kafka.KafkaLogin], Sender] = RecordProducer,
-) -> Starlette:
+def build(settings: Settings, producer: Sender | None = None) -> Starlette:
     """The application; `producer` replaces Kafka in tests. Raises UndeclaredRoute, or ValueError for a setting."""
     if not settings.database_url:
         raise ValueError("no database is configured; set REFEX_DATABASE_URL, or run `refex up`")
@@ -109,15 +104,34 @@ def build(
     login = kafka.login(settings)
 
     async def failed(request: Request, error: Exception) -> Response:
-        door = "fhir" if request.url.path.startswith("/fhir") else "json"
-        problem = as_problem(error)
-        return problems.as_fhir(problem) if door == "fhir" else problems.as_json(problem)
+        wants_page = "text/html" in request.headers.get("accept", "")
+        fhir_door = request.url.path.startswith("/fhir")
+        request.state.door = "fhir" if fhir_door else "page" if wants_page else "json"
+        request.state.principal = getattr(request.state, "principal", None)
+        return await respond(request, as_problem(error), page_problem)
+
+    app = Starlette(
+        routes=[guarded(route, page_problem) for route in declared],
+        middleware=[Middleware(Frame)],
+        exception_handlers={HTTPException: failed, Exception: failed},
+        lifespan=_lifespan(settings, login, producer),
+    )
+    app.router.redirect_slashes = False
+    app.state.routes = declared
+    app.state.gauges = metrics.Gauges()
+    return app
+
+
+def _lifespan(
+    settings: Settings, login: kafka.KafkaLogin, producer: Sender | None
+) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
+    """What is opened at the start and closed at the end; nothing waits for Kafka or Postgres."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         database = Database(settings.database_url or "")
         await database.open()
-        found = Context(settings, database, login, producer or sender(login))
+        found = Context(settings, database, login, producer or RecordProducer(login))
         app.state.context = found
         tasks = [asyncio.create_task(found.changes.run()), asyncio.create_task(_purge(database))]
         try:
@@ -129,16 +143,7 @@ def build(
             await found.producer.close()
             await database.close()
 
-    app = Starlette(
-        routes=[guarded(route, page_problem) for route in declared],
-        middleware=[Middleware(Frame)],
-        exception_handlers={HTTPException: failed, Exception: failed},
-        lifespan=lifespan,
-    )
-    app.router.redirect_slashes = False
-    app.state.routes = declared
-    app.state.gauges = metrics.Gauges()
-    return app
+    return lifespan
 
 
 async def _purge(database: Database) -> None:

@@ -126,7 +126,7 @@ class Changes:
         asked: dict[str, list[UUID]] = {}
         for organization, event in self._waiting:
             asked.setdefault(organization, []).append(event)
-        async with self._database.own() as connection:
+        async with self._database.asking() as connection:
             for organization, events in asked.items():
                 await connection.fetch(SQL["ask_as"], organization)
                 for row in await connection.fetch(SQL["outcomes"], organization, events):

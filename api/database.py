@@ -33,10 +33,14 @@ class DatabaseAway(ConnectionError):
     """Postgres did not answer in time; try again."""
 
 
+async def _nothing_to_reset(connection: object) -> None:
+    """Every setting is local to its transaction, so that a returned connection needs no round trip."""
+
+
 class Database:
     """Two pools: `refex-api` for callers and for the API's own tables, `refex-reader` for aggregates alone."""
 
-    def __init__(self, url: str, size: int = 8, patience_s: float = 3.0) -> None:
+    def __init__(self, url: str, size: int = 8, patience_s: float = 2.5) -> None:
         self.url = url
         self._size = size
         self._patience_s = patience_s
@@ -51,6 +55,7 @@ class Database:
                 max_size=size,
                 timeout=self._patience_s,
                 server_settings=session_settings(part),
+                reset=_nothing_to_reset,
             )
 
     async def close(self) -> None:
@@ -82,8 +87,14 @@ class Database:
 
     @asynccontextmanager
     async def own(self) -> AsyncIterator[asyncpg.Connection]:
-        """For nobody: sessions, tokens and clients, found by secret; tenant tables show no row."""
-        async with self._session("api", "begin") as connection:
+        """For nobody: sessions, tokens and clients, found by secret; tenant tables show no row. No transaction."""
+        async with self._session("api", "") as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[asyncpg.Connection]:
+        """A transaction in which changes.py asks for one organization after another."""
+        async with self._session("api", "begin read only") as connection:
             yield connection
 
     @asynccontextmanager
@@ -97,29 +108,32 @@ class Database:
     async def _session(
         self, part: str, begin: str, patience_s: float | None = None
     ) -> AsyncIterator[asyncpg.Connection]:
+        patience = asyncio.timeout(patience_s or self._patience_s)
         pool = self._pools[part]
-        try:
-            connection: Any = await pool.acquire(timeout=self._patience_s)
-        except AWAY as error:
-            raise DatabaseAway(type(error).__name__) from error
+        connection: Any = None
         healthy = False
         try:
-            async with asyncio.timeout(patience_s or self._patience_s):
-                await connection.execute(begin)
+            async with patience:
+                connection = await pool.acquire()
+                if begin:
+                    await connection.execute(begin)
                 try:
                     yield connection
                 except Exception as error:
                     if not isinstance(error, AWAY) or isinstance(error, asyncpg.DataError):
-                        await connection.execute("rollback")
+                        if begin:
+                            await connection.execute("rollback")
                         healthy = True
                     raise
-                await connection.execute("commit")
+                if begin:
+                    await connection.execute("commit")
                 healthy = True
         except asyncpg.DataError:
             raise
         except AWAY as error:
             raise DatabaseAway(type(error).__name__) from error
         finally:
-            if not healthy:
-                connection.terminate()
-            await pool.release(connection, timeout=1)
+            if connection is not None:
+                if not healthy:
+                    connection.terminate()
+                await pool.release(connection, timeout=1)

@@ -55,9 +55,16 @@ async def organizations(request: Request) -> Response:
     after = cursors.decode(request.query_params.get("cursor"), str) or ""
     async with context(request).database.reading(principal_of(request)) as connection:
         rows = await connection.fetch(SQL["organizations"], after, limit + 1)
-    items = [dict(row) for row in rows[:limit]]
+    items = [_organization(row) for row in rows[:limit]]
     more = cursors.encode(items[-1]["id"]) if len(rows) > limit else None
     return answer(cursors.page(items, more))
+
+
+def _organization(row: Any) -> dict[str, Any]:
+    """An organization in HSDS shape, under its id on this exchange."""
+    imported = msgspec.json.decode(row["hsds"]) if row["hsds"] else {}
+    own = {"id": row["id"], "name": row["name"], "type": row["type"]}
+    return {"description": row["name"], **imported, **own}
 
 
 async def services(request: Request) -> Response:

@@ -1,5 +1,7 @@
 -- name: organizations
-select id, name, type from organization where active and id > $1 order by id limit $2
+select o.id, o.name, o.type,
+    (select s.body ->> 'organization' from service s where s.tenant = o.id order by s.id limit 1) as hsds
+from organization o where o.active and o.id > $1 order by o.id limit $2
 
 -- name: services
 select routing::text as routing, body::text as body from service

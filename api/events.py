@@ -4,6 +4,7 @@ Comes in: a principal, records of producers.envelope. Goes out: acknowledged rec
 write referral state, and never publish the same key with two bodies.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -18,12 +19,15 @@ from api.context import context, principal_of
 from api.problems import Problem
 from infra.postgres import queries
 from producers.envelope import Record, Said
+from producers.producer import BrokerAway
 from referrals import ids
 
 SQL = queries("api", "events.sql")
 PATIENCE_S = 2.0
 MAX_RECORD = 1_000_000
 MAX_KEY = 255
+BROKER_S = 4.2
+_late: set["asyncio.Future[None]"] = set()
 
 
 class Ask(NamedTuple):
@@ -79,9 +83,25 @@ async def publish(request: Request, records: Sequence[Record]) -> None:
     """Send all; returns when the broker has them. Raises BrokerAway (503) or the 413."""
     if any(len(record.value) > MAX_RECORD for record in records):
         raise Problem("too-large", "one record would be larger than the log takes; send less text")
-    await context(request).producer.send(records)
+    sending = asyncio.ensure_future(_send(request, records))
+    done, _ = await asyncio.wait({sending}, timeout=BROKER_S)
+    if not done:  # it goes on giving up in the background; the caller hears of it in time
+        _late.add(sending)
+        sending.add_done_callback(_gave_up)
+        raise BrokerAway("the broker did not acknowledge in time; try again")
+    sending.result()
     for record in records:
         metrics.PUBLISHED.labels(record.topic).inc()
+
+
+async def _send(request: Request, records: Sequence[Record]) -> None:
+    await context(request).producer.send(records)
+
+
+def _gave_up(sending: "asyncio.Future[None]") -> None:
+    _late.discard(sending)
+    if not sending.cancelled():
+        sending.exception()
 
 
 async def outcome(request: Request, event: UUID, patience_s: float = PATIENCE_S) -> Outcome | None:

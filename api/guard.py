@@ -50,7 +50,7 @@ def as_problem(error: Exception) -> Problem:
     if isinstance(error, BrokerAway | NotPermitted):
         return problems.away("Kafka")
     if isinstance(error, HTTPException):
-        return Problem(problems.BY_STATUS.get(error.status_code, "internal"))
+        return Problem(problems.BY_STATUS.get(error.status_code, "internal"), headers=error.headers)
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -70,7 +70,7 @@ async def respond(request: Request, problem: Problem, page_problem: PageProblem 
 async def _admit(request: Request, route: Route) -> None:
     if "\x00" in request.url.path or "%00" in request.scope.get("query_string", b"").decode("latin-1"):
         raise Problem("malformed", "the address holds a NUL; remove it")
-    principal = await auth.identify(request, required=not route.public)
+    principal = await _caller(request, route)
     request.state.principal = principal
     if principal is None:
         return
@@ -80,6 +80,18 @@ async def _admit(request: Request, route: Route) -> None:
             raise _refused(route, principal)
     if principal.session is not None and request.method not in SAFE and not route.public:
         await _check_csrf(request, principal)
+
+
+async def _caller(request: Request, route: Route) -> Principal | None:
+    """Who asks; probes and documents look nobody up, and a public page is shown to nobody while we cannot know."""
+    if route.action == "public" and route.door != "page":
+        return None
+    try:
+        return await auth.identify(request, required=not route.public)
+    except DatabaseAway:
+        if route.public:
+            return None
+        raise
 
 
 def _refused(route: Route, principal: Principal) -> Problem:

@@ -30,8 +30,9 @@ class UndeclaredRoute(RuntimeError):
 class Route(NamedTuple):
     """One line of the route table.
 
-    `action` is a key of policy.ACTIONS; `principals` are organization types, or ANYONE for a route without a
-    caller (then request.state.principal is None or, with a valid cookie or token, the Principal all the same).
+    `action` is a key of policy.ACTIONS; `principals` are organization types, or ANYONE for a route that needs no
+    caller: then request.state.principal is the Principal of a valid cookie or token, else None (outside pages,
+    the action `public` - probes, documents - looks nobody up at all).
     `door` says how problems are written: problem+json, OperationOutcome, or a page (401 leads to /login).
     """
 

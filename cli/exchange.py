@@ -17,11 +17,13 @@ from msgspec import Struct
 from cli import ready
 from cli.keeping import Keeping
 from infra import kafka_access, migrate, participants, topics
+from infra.embedded.errors import EmbeddedError
 from infra.embedded.process import Child
 from infra.embedded.services import EmbeddedServices
 from infra.kafka import KafkaLogin
 from infra.participants import KafkaUser, Participant
 from infra.settings import Settings
+from stream_processors.inbox import GROUP
 
 READY_S = 60.0
 
@@ -33,8 +35,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     data_dir: Path
     port: int
     workers: int
-    own_files: tuple[Path, ...]
-    asked_file: Path | None = None
+    ready_files: tuple[Path, ...]
     demo: tuple[Participant, ...] = ()
     progress: Callable[[str], None]
 
@@ -79,14 +80,13 @@ class RunningExchange:
         try:
             await self.services.__aexit__(None, None, None)
         finally:
-            for path in self.plan.own_files:
+            for path in self.plan.ready_files:  # a file that stays would tell the next start's readers lies
                 ready.remove(path)
 
     def announce(self) -> None:
         """Write the ready files; from now on they are rewritten when a pid or a participant changes."""
         self._announced = True
-        asked = self.plan.asked_file
-        for path in (*self.plan.own_files, *([asked] if asked else [])):
+        for path in self.plan.ready_files:
             ready.write(path, self._content())
 
     async def keep_announcing(self) -> None:
@@ -183,14 +183,25 @@ class RunningExchange:
             (await client.get(self.local_url + path)).raise_for_status()
 
     async def _until_ready(self) -> None:
-        """Wait for /readyz, which asks the workers too."""
-        async with asyncio.timeout(READY_S):
-            while True:
-                try:
-                    await self._get("/readyz")
-                    return
-                except httpx.HTTPError:
-                    await asyncio.sleep(0.1)
+        """Wait until the API says so and every worker has its share of the topics."""
+        try:
+            async with asyncio.timeout(READY_S):
+                while not await self._is_ready():  # noqa: ASYNC110 - nobody tells us
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            logs = self.plan.data_dir / "logs"
+            raise EmbeddedError(
+                f"the parts run but are not ready after {READY_S:.0f} s; see {logs}"
+            ) from None
+
+    async def _is_ready(self) -> bool:
+        try:
+            await self._get("/readyz")
+            return await topics.consuming(self.admin, GROUP) >= min(
+                self.plan.workers, self.plan.settings.partitions
+            )
+        except httpx.HTTPError:
+            return False
 
     def _content(self) -> ready.Ready:
         kafka = self.services.kafka

@@ -10,7 +10,7 @@ import click
 
 from cli.common import Exchange, find, json_option, note, print_json, print_table, run, wants_json
 from cli.keeping import Keeping
-from infra import participants
+from infra import participants, webhooks
 from infra.participants import Participant
 from referrals.words import OrganizationType
 
@@ -65,6 +65,30 @@ def rotate_key(organization: str, as_json: bool) -> None:
     if exchange.embedded:
         Keeping(exchange.settings.data_path).replace(changed)
     _print(changed, wants_json(as_json))
+
+
+@participant.command(
+    epilog="Example: refex participant webhook harvest-food-bank --url https://cbo.example.org/hook"
+)
+@click.argument("organization")
+@click.option("--url", help="Where to send signed news of its referrals; leave out to stop them.")
+@json_option
+def webhook(organization: str, url: str | None, as_json: bool) -> None:
+    """Send ORGANIZATION signed webhooks, and print the secret that signs them, once."""
+    secret = run(_webhook(find(), organization, url))
+    if wants_json(as_json):
+        print_json({"organization": organization, "url": url, "secret": secret})
+    elif secret:
+        click.echo(f"Webhook secret  {secret}")
+        note("Shown once: the receiver checks each signature with it (Standard Webhooks).")
+
+
+async def _webhook(exchange: Exchange, organization: str, url: str | None) -> str | None:
+    connection = await _connect(exchange)
+    try:
+        return await webhooks.set_webhook(connection, organization, url)
+    finally:
+        await connection.close()
 
 
 async def _enrol(exchange: Exchange, made: Participant) -> list[str]:

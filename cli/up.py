@@ -120,6 +120,7 @@ def _plan(options: Options, data_dir: Path, demo: bool) -> Plan:
         files.append(configured.data_path / ready.NAME)
     if options.ready_file:
         options.ready_file.unlink(missing_ok=True)  # whoever waits for it must not read an old one
+        files.append(options.ready_file.absolute())
     members: tuple[Any, ...] = ()
     if demo:
         from cli.demo_setup import demo_participants
@@ -130,8 +131,7 @@ def _plan(options: Options, data_dir: Path, demo: bool) -> Plan:
         data_dir=data_dir,
         port=_port(options.port, Keeping(data_dir)),
         workers=options.workers,
-        own_files=tuple(files),
-        asked_file=options.ready_file.absolute() if options.ready_file else None,
+        ready_files=tuple(files),
         demo=members,
         progress=lambda text: click.echo(text, err=True),
     )

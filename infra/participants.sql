@@ -26,3 +26,6 @@ select client_id, scope from client where tenant = $1 and active order by client
 
 -- name: end_tokens
 delete from access_token where tenant = $1
+
+-- name: set_webhook
+update organization set webhook_url = $2, webhook_secret = $3 where id = $1

@@ -16,6 +16,7 @@ from infra.kafka import KafkaLogin
 
 kafka: Any = admin  # its type hints are incomplete
 TIMEOUT_S = 20.0
+PROBE_S = 3.0
 
 
 class TopicsError(RuntimeError):
@@ -44,6 +45,22 @@ async def listing(login: KafkaLogin) -> list[TopicState]:
 def administrator(login: KafkaLogin) -> Any:
     """An administration client that says what is wrong by exceptions alone, not on stderr too."""
     return kafka.AdminClient({**login.confluent(), "log_level": 2, "client.id": "refex-admin"})
+
+
+async def consuming(login: KafkaLogin, group: str) -> int:
+    """How many members of a consumer group have partitions; 0 while it is still forming."""
+    return await asyncio.to_thread(_consuming, login, group)
+
+
+def _consuming(login: KafkaLogin, group: str) -> int:
+    broker = administrator(login)  # its futures never come once it is collected
+    try:
+        found = broker.describe_consumer_groups([group], request_timeout=PROBE_S)[group].result(PROBE_S)
+    except (KafkaException, TimeoutError):  # the broker looks for a coordinator first
+        return 0
+    if found.state.name != "STABLE":
+        return 0
+    return sum(1 for m in found.members if m.assignment and m.assignment.topic_partitions)
 
 
 def wanted(organizations: Iterable[str] = ()) -> dict[str, dict[str, str]]:

@@ -16,6 +16,7 @@ from referrals import words
 from referrals.submission import Submission
 
 MAX_ID = 200
+UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 MAX_AHEAD = timedelta(minutes=5)
 ALIASES = {"sex": "gender", "language": "spoken_language"}
 ID_FIELDS = ("sender_referral_id", "case_id", "based_on_referral", "preferred_organization")
@@ -149,7 +150,7 @@ def _nul(pointer: str, value: Any, depth: int = 0) -> Iterator[Problem]:
     if depth > 32:
         yield Problem(pointer, "nested more than 32 levels deep; send a flatter body")
     elif isinstance(value, str):
-        if "\x00" in value or any(0xD800 <= ord(c) <= 0xDFFF for c in value):
+        if UNWRITABLE.search(value):
             yield Problem(pointer, "holds a NUL or an unpaired surrogate; remove it")
     elif isinstance(value, dict):
         for key, inner in value.items():

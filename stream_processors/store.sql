@@ -27,7 +27,7 @@ join stream s using (kind, id)
 insert into referral (id, tenant, sender, recipients, payer, hub, sender_referral_id, person_key, status, version,
     domain, priority, contract, reviewed, state, sealed, outcome_sealed, decision, requested_at, created_at,
     updated_at, accepted_at, closed_at)
-select id, sender, sender, string_to_array(nullif(recipients, ''), ','), payer, hub, sender_referral_id, person_key,
+select id, sender, sender, string_to_array(recipients, ','), payer, hub, sender_referral_id, person_key,
     status, version, domain, priority, contract, reviewed, state, sealed, outcome_sealed, decision, requested_at,
     created_at, updated_at, accepted_at, closed_at
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::text[],
@@ -40,7 +40,7 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
 
 -- name: update_referrals
 update referral r
-set recipients = string_to_array(nullif(new.recipients, ''), ','), payer = new.payer, status = new.status,
+set recipients = string_to_array(new.recipients, ','), payer = new.payer, status = new.status,
     version = new.version, domain = new.domain, priority = new.priority, contract = new.contract,
     reviewed = r.reviewed or new.reviewed, state = new.state, sealed = new.sealed,
     outcome_sealed = new.outcome_sealed, decision = coalesce(new.decision, r.decision),
@@ -96,7 +96,7 @@ update directory_version set version = version + $1
 insert into history (lane, lane_seq, kind, stream_id, version, type, event_id, occurred_at, at, actor_organization,
     actor_user, on_behalf_of, channel, tenant, sender, recipients, payer, status, data, sealed)
 select lane, lane_seq, kind, stream_id, version, type, event_id, occurred_at, at, actor_organization, actor_user,
-    on_behalf_of, channel, tenant, sender, coalesce(string_to_array(nullif(recipients, ''), ','), '{}'), payer,
+    on_behalf_of, channel, tenant, sender, coalesce(string_to_array(recipients, ','), '{}'), payer,
     status, data, sealed
 from unnest($1::int[], $2::bigint[], $3::text[], $4::uuid[], $5::int[], $6::text[], $7::uuid[], $8::timestamptz[],
     $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],

@@ -19,7 +19,7 @@ from api.pages.render import page
 from api.pages.visit import PAGE, SQL, Opened, cut, opened, position, show_for, turned, visible
 from api.problems import not_found
 from producers import envelope
-from referrals.lifecycle import allowed_actions
+from referrals.lifecycle import TRANSITIONS, allowed_actions
 from referrals.words import HopStatus
 
 
@@ -68,9 +68,12 @@ async def answer(request: Request) -> Response:
     given = await fields(request)
     if errors := cbo_answers.wrong(o.show, name, given):
         return _again(request, o, name, form(given, errors))
+    action, said = cbo_answers.said(name, given)
+    target, status = TRANSITIONS[action].target, cards.own_hop(o.view)["status"]
+    if target is not None and status == target:  # tapped twice: it is as they want it
+        return go(cbo_answers.after(name, f"{BASE}/{o.view['id']}"), action)
     if given.get("version") != str(o.view["version"]) or not _may(o, name):
         return _conflict(request, o)
-    action, said = cbo_answers.said(name, given)
     hop = str(cards.own_hop(o.view)["hop"])
     record = partial(
         envelope.responded,

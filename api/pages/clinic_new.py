@@ -4,6 +4,7 @@ Comes in: form fields of a sender. Goes out: the form with problems, or a redire
 by accident, nor keep what was typed.
 """
 
+import asyncio
 import re
 import secrets
 from datetime import UTC, date, datetime
@@ -23,6 +24,7 @@ from api.pages.text import Text
 from api.pages.visit import organizations, show_for
 from api.reading import load
 from api.submitting import publish_submissions
+from infra.places import places
 from referrals import check, ids, words
 from referrals.submission import Submission
 
@@ -60,7 +62,7 @@ async def submit(request: Request) -> Response:
     if errors := wrong(show.text, given, when.local_day(datetime.now(UTC))):
         return await _form(request, given, errors)
     try:
-        submission = check.submission(body(given), datetime.now(UTC))
+        submission = check.submission(body(given, await _county(given)), datetime.now(UTC))
     except check.Invalid as error:
         return await _form(request, given, *_told(show.text, error))
     principal = principal_of(request)
@@ -102,7 +104,14 @@ def wrong(text: Text, given: dict[str, str], today: date) -> dict[str, str]:
     return {name: errors[name] for name in REQUIRED if name in errors}
 
 
-def body(given: dict[str, str]) -> dict[str, Any]:
+async def _county(given: dict[str, str]) -> str | None:
+    """The county of the ZIP, where the table of places knows it; reading that table once takes a second."""
+    known = await asyncio.to_thread(places)
+    place = known.get(given["postal_code"][:5])
+    return place.county or None if place else None
+
+
+def body(given: dict[str, str], county: str | None = None) -> dict[str, Any]:
     """The fields as a submission (interfaces.md); what was left empty is absent."""
     safe = {"yes": True, "no": False}.get(given.get("phone_safe", ""))
     phone = given.get("phone")
@@ -118,7 +127,7 @@ def body(given: dict[str, str]) -> dict[str, Any]:
             "spoken_language": given.get("language") or None,
             "contact": {"phones": phones} if phones else None,
         },
-        "service_area": {"postal_code": given["postal_code"][:5]},
+        "service_area": {"postal_code": given["postal_code"][:5], "county": county},
         "need": {"domain": given["domain"], "note": given.get("note") or None},
         "priority": given["priority"],
         "coverage": {"payer": given["payer"], "member_id": given.get("member_id") or None}

@@ -31,7 +31,8 @@ def form(values: Mapping[str, str], errors: Mapping[str, str] | None = None, gen
 def go(path: str, done: str | None = None, **query: str) -> RedirectResponse:
     """See other: after a form the browser reads a page, so that Refresh repeats nothing."""
     given = ({"done": done} if done else {}) | query
-    return RedirectResponse(f"{path}?{urlencode(given)}" if given else path, status_code=303)
+    mark = "&" if "?" in path else "?"
+    return RedirectResponse(f"{path}{mark}{urlencode(given)}" if given else path, status_code=303)
 
 
 def local(path: str | None) -> str:

@@ -44,8 +44,10 @@ def by_need(show: Show, rows: Sequence[Row]) -> list[Model]:
 
 
 def _counts(rows: Sequence[Row]) -> dict[str, int]:
-    accepted = sum(r.accepted_at is not None for r in rows)
-    return {"received": len(rows), "accepted": accepted, "closed": sum(r.closed_at is not None for r in rows)}
+    """The steps of the funnel: each is a part of the one before."""
+    accepted = [r for r in rows if r.accepted_at is not None]
+    closed = sum(r.closed_at is not None for r in accepted)
+    return {"received": len(rows), "accepted": len(accepted), "closed": closed}
 
 
 def tile(show: Show, measure: Measured, definition: Definition, span: Span, api: str) -> Model:
@@ -81,6 +83,8 @@ def value(show: Show, kind: str, number: float | None) -> str:
     """A measure's number as people read it; a dash where there is nothing to count."""
     if number is None:
         return show.text("mco.nothing")
+    if kind == "quantile" and number < 1:
+        return show.text("mco.minutes", n=f"{60 * number:.0f}" if number > 1 / 60 else "<1")
     if kind == "quantile":
         return show.text("mco.hours", n=f"{number:.1f}".removesuffix(".0"))
     return f"{number:.0f}" if kind == "count" else f"{100 * number:.0f}%"

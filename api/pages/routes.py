@@ -14,9 +14,9 @@ def _page(method: str, path: str, handler: Handler, action: str, principals: fro
 
 
 ROUTES: tuple[Route, ...] = (
-    _page("GET", "/", front.home, "public", ANYONE),
-    _page("GET", "/login", front.login_form, "public", ANYONE),
-    _page("POST", "/login", front.log_in, "public", ANYONE),
+    _page("GET", "/", front.home, "page", ANYONE),
+    _page("GET", "/login", front.login_form, "page", ANYONE),
+    _page("POST", "/login", front.log_in, "log-in", ANYONE),
     _page("POST", "/logout", front.log_out, "log-out", EVERYONE),
     _page("GET", "/language", front.language, "public", ANYONE),
     _page("GET", "/static/{name}", front.asset, "public", ANYONE),

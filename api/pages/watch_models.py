@@ -9,6 +9,7 @@ from typing import Any
 from api.pages import marks, when
 from api.pages.cells import published
 from api.pages.show import Model, Show, View
+from referrals.words import ReferralStatus
 
 
 def state(
@@ -53,10 +54,11 @@ def operator(
 ) -> Model:
     """How the exchange runs; `relay` = facts recorded and published."""
     text = show.text
-    rows = [dict(p) | {"moved": when.moment(text, p["updated_at"], show.now)} for p in progress]
+    rows = list(progress)
     last = max((p["updated_at"] for p in rows), default=None)
     moved = when.moment(text, last, show.now)
     behind = relay["recorded"] - relay["published"]
+    in_order = [(s, statuses[s]) for s in ReferralStatus if s in statuses]
     return {
         "title": text("operator.heading"),
         "live": True,
@@ -78,10 +80,25 @@ def operator(
             ),
             _tile(show, "operator.deadlines", overdue, overdue == 0, text("operator.deadlines-text")),
         ],
-        "statuses": [{"status": marks.status(text, s), "count": n} for s, n in sorted(statuses.items())],
-        "progress": rows,
+        "statuses": [{"status": marks.status(text, s), "count": n} for s, n in in_order],
+        "progress": _topics(show, rows),
         "dead": [dict(d) | {"at": when.moment(text, d["at"], show.now)} for d in dead],
     }
+
+
+def _topics(show: Show, rows: list[View]) -> list[Model]:
+    """One row per topic: the next offset of each partition in order, and when the last of them moved."""
+    made: dict[str, list[View]] = {}
+    for row in rows:
+        made.setdefault(str(row["topic"]), []).append(row)
+    return [
+        {
+            "topic": topic,
+            "offsets": [p["next_offset"] for p in sorted(parts, key=lambda p: int(p["partition"]))],
+            "moved": when.moment(show.text, max(p["updated_at"] for p in parts), show.now),
+        }
+        for topic, parts in made.items()
+    ]
 
 
 def _tile(show: Show, key: str, value: Any, fine: bool, said: str) -> Model:

@@ -7,7 +7,7 @@
   if (!region || !status || !window.EventSource) return;
 
   const FIRST_WAIT = 1000, LONGEST_WAIT = 60000, GATHER = 400;
-  let source = null, wait = FIRST_WAIT, timer = 0, fetching = false, again = false, due = false;
+  let source = null, wait = FIRST_WAIT, timer = 0, retry = 0, fetching = false, again = false, due = false;
 
   const say = (words) => { if (status.textContent !== words) status.textContent = words; };
 
@@ -33,9 +33,9 @@
 
   async function refresh() {
     if (fetching) { again = true; return; }
-    if (document.hidden || inUse()) {
+    if (inUse()) {
       due = true;
-      if (!document.hidden) say(status.dataset.waiting);
+      say(status.dataset.waiting);
       return;
     }
     fetching = true;
@@ -61,7 +61,7 @@
   }
 
   const soon = () => { clearTimeout(timer); timer = setTimeout(refresh, GATHER); };
-  const close = () => { source?.close(); source = null; };
+  const close = () => { clearTimeout(retry); source?.close(); source = null; };
 
   function open() {
     close();
@@ -70,16 +70,19 @@
     source.onerror = () => {
       close();
       say(status.dataset.lost);
-      setTimeout(open, wait + Math.random() * 500);
+      retry = setTimeout(open, wait + Math.random() * 500);
       wait = Math.min(wait * 2, LONGEST_WAIT);
     };
-    source.onmessage = soon;
-    for (const name of ["referral", "changed"]) source.addEventListener(name, soon);
+    for (const name of ["referral", "overflow"]) source.addEventListener(name, soon);
   }
 
   region.addEventListener("focusout", () => { if (due) soon(); });
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && due) soon(); });
+  // A page nobody looks at holds no connection: browsers allow only six to one host.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) close();
+    else { open(); soon(); }
+  });
   window.addEventListener("pagehide", close);
   window.addEventListener("pageshow", (event) => { if (event.persisted) { open(); soon(); } });
-  open();
+  if (!document.hidden) open();
 })();

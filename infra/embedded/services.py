@@ -76,7 +76,7 @@ class EmbeddedServices:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the added children, newest first, then the services."""
+        """Stop the added children, side by side, then the services."""
         await self._close()
 
     async def supervise(self, child: Child) -> Supervised:
@@ -118,8 +118,8 @@ class EmbeddedServices:
 
     async def _close(self) -> None:
         try:
-            for name in [name for name in reversed(self.children) if name not in ("kafka", "postgres")]:
-                await self.dismiss(name)
+            added = [name for name in self.children if name not in ("kafka", "postgres")]
+            await asyncio.gather(*(self.dismiss(name) for name in added))
             if "kafka" in self.children:
                 self.kafka.stopping()
             stopping = dict(self.children)

@@ -84,9 +84,7 @@ class Graph:
         if target is None:
             return None
         if target.startswith("#"):
-            return self._only(
-                reference, [r for r in owner.container.contained() if r.text("id") == target[1:]]
-            )
+            return self._only(reference, self._contained_in(owner.container).get(target[1:], []))
         target = target.split("/_history/")[0]
         exact = self._index.get(_folded(target)) or self._index.get(_on_base_of(owner, target))
         return self._only(reference, exact or self._by_type_and_id(target))

@@ -19,6 +19,15 @@ from stream_processors.decode import Arrival, Poison, Raw, read
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 AT_ID = UUID(int=1)
+# The topics worth trying for a schema's id: its own, and for an unknown id any.
+TOPICS = {b"": ["intake.bay-clinic"]} | {
+    number.to_bytes(4, "big"): [
+        name.replace("*", "bay-clinic")
+        for name, topic in topics.declared().items()
+        if schema in topic.schemas
+    ]
+    for schema, number in codec.ids().items()
+}
 LONGS = st.integers(-(2**63), 2**63 - 1)
 INTS = st.integers(-(2**31), 2**31 - 1)
 TEXTS = st.one_of(
@@ -139,17 +148,17 @@ def nested(schema: str, field: str, depth: int) -> bytes:
         "action": "accept",
     }
     known = {f["name"] for f in msgspec.json.decode(codec.read_text(f"{schema}.avsc"))["fields"]}
-    content = (PLAIN if field == "sealed" else b"") + b"[" * depth
+    content = (PLAIN if field == "sealed" else b"") + b'{"a":' * depth
     return codec.encode(schema, {k: v for k, v in base.items() if k in known} | {field: content})
 
 
 @pytest.mark.xfail(strict=True, reason="stream_processors/decode.py lets msgspec's RecursionError through")
-@pytest.mark.parametrize("depth", [1_500, 500_000])
+@pytest.mark.parametrize("depth", [1_500, 200_000])
 @pytest.mark.parametrize(
     ("schema", "field"), [("referral_submitted.v1", "sealed"), ("response_given.v1", "details")]
 )
 def test_deeply_nested_json_inside_a_record(schema: str, field: str, depth: int) -> None:
-    """A megabyte of `[` fits into a field; it is the sender's fault, not ours."""
+    """A megabyte of braces fits into a field; it is the sender's fault, not ours."""
     survives(nested(schema, field, depth))
 
 

@@ -12,7 +12,7 @@ from avro_schemas import codec, topics
 from producers import feedback
 from producers.envelope import PLAIN
 from referrals import events
-from stream_processors.decode import Arrival, Raw, read
+from stream_processors.decode import Arrival, Poison, Raw, read
 
 FOLDER = Path(__file__).with_name("examples")
 NAMES = sorted(path.name.removesuffix(".json") for path in FOLDER.iterdir())
@@ -92,3 +92,32 @@ def test_what_is_synthetic_says_so() -> None:
     for name in NAMES:
         text = (FOLDER / f"{name}.json").read_text(encoding="utf-8")
         assert "family_name" not in text or "-Test" in text, name
+
+
+STRANGE: dict[str, list[Any]] = {
+    "string": ["", "\0", "é" * 500, "NaN"],
+    "bytes": [
+        b"",
+        b"\1x",
+        b"null",
+        b"\0[]",
+        b"\0\xff",
+        b"\xff",
+        b"1e999",
+        b'\0{"need":1}',
+        b'{"units":1e400}',
+    ],
+    "int": [-1, 2**31 - 1],
+    "long": [2**63 - 1, -(2**63), 2**55, 10**16, -62135596800001],
+    "double": [float("nan"), float("inf")],
+}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if schema_of(name) in READ_BY_THE_EXCHANGE])
+def test_one_strange_field_never_breaks_the_step(name: str) -> None:
+    topic, record = example(name)
+    schema = schema_of(name)
+    for field in json.loads(codec.read_text(f"{schema}.avsc"))["fields"]:
+        for value in STRANGE[field["type"]]:
+            raw = Raw(topic, 0, 7, None, codec.encode(schema, record | {field["name"]: value}), AT)
+            assert isinstance(read(raw), Arrival | Poison), (field["name"], value)

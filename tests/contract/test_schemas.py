@@ -129,7 +129,7 @@ def test_a_released_schema_is_never_removed() -> None:
 
 def test_ids_are_only_appended() -> None:
     swapped = {**CONTRACT.ids, ANSWER: CONTRACT.ids["coverage_spell.v1"], "coverage_spell.v1": 6}
-    for numbers in (swapped, {**CONTRACT.ids, ANSWER: 99}, {"new.v1": 1} | CONTRACT.ids):
+    for numbers in (swapped, {**CONTRACT.ids, ANSWER: 99}, {"new.v1": 1, **CONTRACT.ids}):
         assert problems(CONTRACT._replace(ids=numbers))
 
 
@@ -149,8 +149,8 @@ def test_a_record_is_called_like_its_file() -> None:
 
 def test_promotion_works_one_way_alone() -> None:
     narrow, wide = (
-        '{"type": "record", "name": "R", "fields": [{"name": "n", "type": "%s"}]}' % t
-        for t in ("int", "long")
+        json.dumps({"type": "record", "name": "R", "fields": [{"name": "n", "type": kind}]})
+        for kind in ("int", "long")
     )
     assert incompatible(wide, narrow) == []
     assert incompatible(narrow, wide)

@@ -184,7 +184,7 @@ async def test_the_loop_closes_with_an_outcome_and_its_note(api: Api) -> None:
 async def test_events_come_in_pages_without_gaps(api: Api) -> None:
     referral = await api.submitted()
     versions: list[int] = []
-    cursor = ""
+    cursor: str | None = ""
     async with api.http("clinic-a") as http:
         while cursor is not None:
             page = (
@@ -230,7 +230,8 @@ async def test_a_merge_patch_is_an_amendment(api: Api) -> None:
         assert got.json()["version"] > referral["version"]
         same = await http.patch(path, json={"priority": "urgent"})
         assert (same.status_code, same.json()["version"]) == (200, got.json()["version"])
-        for wrong in ({"priority": "x"}, {"sender_referral_id": "other"}, {"need": None}, []):
+        refused: list[Any] = [{"priority": "x"}, {"sender_referral_id": "other"}, {"need": None}, []]
+        for wrong in refused:
             assert (await http.patch(path, json=wrong)).status_code == 422
 
 
@@ -370,7 +371,8 @@ async def test_records_whose_rules_come_later_are_taken(api: Api) -> None:
         assert (foreign.status_code, foreign.content) == (404, missing.content)
 
 
-async def test_a_fhir_bundle_becomes_referrals_and_tasks(api: Api) -> None:
+def gravity_bundle() -> dict[str, Any]:
+    """A patient and a request for food, without a Consent."""
     patient = {
         "resourceType": "Patient",
         "identifier": [{"value": "P-9"}],
@@ -395,7 +397,7 @@ async def test_a_fhir_bundle_becomes_referrals_and_tasks(api: Api) -> None:
         ],
         "subject": {"reference": "urn:uuid:p"},
     }
-    bundle = {
+    return {
         "resourceType": "Bundle",
         "type": "transaction",
         "entry": [
@@ -403,6 +405,10 @@ async def test_a_fhir_bundle_becomes_referrals_and_tasks(api: Api) -> None:
             {"fullUrl": "urn:uuid:r", "resource": request},
         ],
     }
+
+
+async def test_a_fhir_bundle_becomes_referrals_and_tasks(api: Api) -> None:
+    bundle = gravity_bundle()
     async with api.http("clinic-a") as http:
         got = await http.post("/fhir", json=bundle, headers={"content-type": "application/fhir+json"})
         assert got.status_code == 202, got.text

@@ -99,7 +99,7 @@ def gone_after(processes: list[Identity], limit: float) -> float:
 def test_children_of_a_killed_parent_end(family: Callable[..., Family]) -> None:
     it = family(OBEDIENT, OBEDIENT)
     it.parent.kill()
-    gone_after([*it.children, it.guardian], limit=2.0)
+    gone_after([*it.children, it.guardian], limit=5.0)
 
 
 def test_a_child_that_ignores_the_request_is_killed(family: Callable[..., Family]) -> None:
@@ -129,7 +129,7 @@ def test_signals_of_the_terminal_do_not_end_the_guardian(family: Callable[..., F
     time.sleep(0.3)
     assert it.guardian.alive()
     it.parent.kill()
-    gone_after(it.children, limit=2.0)
+    gone_after(it.children, limit=5.0)
 
 
 def test_a_guardian_that_was_killed_is_replaced_and_knows_the_children(tmp_path: Path) -> None:
@@ -145,11 +145,11 @@ def test_a_guardian_that_was_killed_is_replaced_and_knows_the_children(tmp_path:
         assert guard.pid == first  # it runs: nothing to do
         dead = running(first)
         dead.send(signal.SIGKILL)
-        gone_after([dead], limit=2.0)
+        gone_after([dead], limit=5.0)
         guard.ensure()
         assert guard.pid != first
         guard.stop()  # the end of the pipe, as if this process had died
-        assert child.wait(2) == -signal.SIGTERM
+        assert child.wait(5) == -signal.SIGTERM
     finally:
         child.kill()
         child.wait()

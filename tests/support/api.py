@@ -164,28 +164,31 @@ class Api:
                     "Staff",
                     passwords.hash_password(PASSWORD),
                 )
-            offered = {
-                "food-a": "food-insecurity",
-                "food-b": "food-insecurity",
-                "safe-a": "intimate-partner-violence",
-            }
-            for organization, domain in offered.items():
-                made = service(organization, domains=(domain,))
-                body = {"id": made.id, "name": made.name, "organization": {"name": organization}}
-                await owner.execute(
-                    "insert into service (id, tenant, version, routing, body, updated_at)"
-                    " values ($1, $2, 1, $3, $4, now())",
-                    made.id,
-                    organization,
-                    msgspec.json.encode(made).decode(),
-                    msgspec.json.encode(body).decode(),
-                )
+            await self._offer(owner)
             for topic in ("intake.api", "referral.response", "consent.change", "directory.change"):
                 await owner.execute(
                     "insert into progress (topic, partition, next_offset, cluster_id, topic_id)"
                     " values ($1, 0, 0, 'c', 't')",
                     topic,
                 )
+
+    async def _offer(self, owner: asyncpg.Connection) -> None:
+        offered = {
+            "food-a": "food-insecurity",
+            "food-b": "food-insecurity",
+            "safe-a": "intimate-partner-violence",
+        }
+        for organization, domain in offered.items():
+            made = service(organization, domains=(domain,))
+            body = {"id": made.id, "name": made.name, "organization": {"name": organization}}
+            await owner.execute(
+                "insert into service (id, tenant, version, routing, body, updated_at)"
+                " values ($1, $2, 1, $3, $4, now())",
+                made.id,
+                organization,
+                msgspec.json.encode(made).decode(),
+                msgspec.json.encode(body).decode(),
+            )
 
     @asynccontextmanager
     async def owner(self) -> AsyncIterator[asyncpg.Connection]:

@@ -82,7 +82,7 @@ def person(says: str = "") -> dict[str, Any]:
 def referral(status: str = "requested", says: str = "", **fields: Any) -> dict[str, Any]:
     """A referral as api.views gives it to its sender."""
     return {
-        "id": "6f1c8a52-51c5-5a9e-9c3b-0f3f6f1d2a11",
+        "id": str(uuid5(NAMESPACE_URL, status)),
         "sender": "riverside-clinic",
         "sender_referral_id": says or "RC-1042",
         "case_id": None,
@@ -260,7 +260,7 @@ def _clinic(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
 
 def _cbo(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
     none = {"next_href": "", "first_href": ""}
-    late = offered("requested", says, priority="routine", hops=[hop(due_at=ago(hours=3))])
+    late = offered("requested", says, id="late", priority="routine", hops=[hop(due_at=ago(hours=3))])
     prohibited = offered("accepted", says)
     prohibited["person"]["contact"]["prohibited"] = True
     counts = {"new": 2, "working": 3, "done": 1}

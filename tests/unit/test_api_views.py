@@ -76,7 +76,8 @@ def hop(number: int, organization: str, status: HopStatus) -> Hop:
 
 
 def seen(status: HopStatus = HopStatus.REQUESTED, **changes: Any) -> views.Seen:
-    referral = ReferralStatus(status) if status in set(ReferralStatus) else ReferralStatus.REQUESTED
+    known = {str(s) for s in ReferralStatus}
+    referral = ReferralStatus(str(status)) if str(status) in known else ReferralStatus.REQUESTED
     made: dict[str, Any] = {
         "id": UUID(int=7),
         "sender": "clinic",
@@ -166,7 +167,7 @@ def test_a_cbo_sees_its_own_hops_alone(status: HopStatus) -> None:
 
 
 def test_a_sensitive_need_is_its_domain_until_acceptance() -> None:
-    sensitive = {"sensitivity": ("violence",)}
+    sensitive: dict[str, Any] = {"sensitivity": ("violence",)}
     assert "canary-code" not in shown(CBO, seen(**sensitive))
     assert "canary-code" in shown(CBO, seen(HopStatus.ACCEPTED, **sensitive))
     assert "canary-code" not in shown(PLAN, seen(**sensitive))

@@ -2,11 +2,13 @@
 
 import copy
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,3 +109,38 @@ def test_every_prefix_of_the_bytes_is_refused() -> None:
     whole = msgspec.json.encode(BARE)
     for end in range(len(whole) - 1):
         _never_anything_else(whole[:end])
+
+
+PATIENT = BARE["contained"][0]
+REQUEST = BARE | {"contained": [PATIENT]}
+TO_BUNDLE = {k: v for k, v in REQUEST.items() if k != "contained"} | {"subject": {"reference": "Patient/p1"}}
+MANY = [{"resource": PATIENT}, *({"resource": TO_BUNDLE | {"id": f"s{n}"}} for n in range(100))]
+OTHERS: dict[str, dict[str, Any]] = {
+    "Consent": {"patient": {"reference": "Patient/p1"}, "status": "active"},
+    "Coverage": {"status": "cancelled"},
+    "RelatedPerson": {"patient": {"reference": "Patient/p1"}},
+    "Task": {"focus": {"reference": "ServiceRequest/s1"}},
+}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        REQUEST | {"contained": [PATIENT, *[{}] * 100_000], "supportingInfo": [{"reference": "#a"}] * 30_000},
+        REQUEST | {"subject": {"reference": "A" * 1_000_000}},
+        REQUEST | {"category": [1] * 300_000},
+        *(
+            {
+                "resourceType": "Bundle",
+                "type": "batch",
+                "entry": MANY + [{"resource": {"resourceType": k} | v}] * 1800,
+            }
+            for k, v in OTHERS.items()
+        ),
+    ],
+    ids=["contained", "long reference", "wrong types", *OTHERS],
+)
+def test_a_megabyte_made_to_be_slow_is_not(body: Any) -> None:
+    began = time.process_time()
+    _never_anything_else(body)
+    assert time.process_time() - began < 10

@@ -1,0 +1,16 @@
+"""`refex openapi`: the OpenAPI 3.1 document of the HTTP API on stdout, from the route table itself."""
+
+import click
+
+from cli.common import print_json
+from infra.settings import settings
+
+
+@click.command(epilog="Example: refex openapi > openapi.json")
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    from api.app import routes
+    from api.openapi import document
+    from api.operations import released
+
+    print_json(document(routes()[0], settings().base_url, released()))
