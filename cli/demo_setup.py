@@ -33,7 +33,7 @@ ORGANIZATIONS: tuple[tuple[str, str, T, tuple[tuple[str, str, str], ...]], ...] 
 FEATURED = ("harvest-food-bank", "safe-harbor-housing", "open-road-rides")
 """Listed first among the community organizations, so that their log-ins are the ones printed."""
 
-LOADED_S = 60.0
+LOADED_S = 120.0
 
 
 def demo_participants(keeping: Keeping) -> tuple[Participant, ...]:

@@ -25,7 +25,7 @@ from infra.participants import KafkaUser, Participant
 from infra.settings import Settings
 from stream_processors.inbox import GROUP
 
-READY_S = 60.0
+READY_S = 120.0
 
 
 class Plan(Struct, frozen=True, kw_only=True):

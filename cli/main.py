@@ -73,6 +73,8 @@ class Commands(click.Group):
 def _mendable(error: Exception) -> Exception:
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
+    if isinstance(error, BrokenPipeError):  # the reader of a pipe had enough; click knows what to do
+        return error
     if type(error).__name__ in MENDABLE:
         return click.ClickException(str(error))
     if isinstance(error, asyncpg.UndefinedTableError):

@@ -9,7 +9,12 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+)
 from aiokafka.structs import RecordMetadata
 
 from infra.kafka import KafkaLogin
@@ -25,6 +30,10 @@ class NotPermitted(PermissionError):
     """The broker refuses this login to write that topic; ask the operator for access."""
 
 
+class TooLarge(ValueError):
+    """The record is larger than the broker takes; send less."""
+
+
 class RecordProducer:
     """An idempotent producer that places records by lane. `async with RecordProducer(login) as producer`."""
 
@@ -34,6 +43,7 @@ class RecordProducer:
         self._timeout_s = timeout_s
         self._producer: AIOKafkaProducer | None = None
         self._lock = asyncio.Lock()
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "RecordProducer":
         return self
@@ -44,23 +54,27 @@ class RecordProducer:
         await self.close()
 
     async def send(self, records: Sequence[Record]) -> list[RecordMetadata]:
-        """Send all, wait until the broker has all; raises BrokerAway or NotPermitted."""
+        """Send all, wait until the broker has all; raises BrokerAway, NotPermitted or TooLarge."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 producer = await self._started()
                 futures = [await self._enqueue(producer, record) for record in records]
                 return list(await asyncio.gather(*futures))
-        except PermissionError:
-            raise
-        except (TimeoutError, KafkaError, OSError) as error:
-            await self._translate(error)
-            raise AssertionError("unreachable") from error
-
-    async def _translate(self, error: Exception) -> None:
-        await self.close()
-        if "Authorization" in type(error).__name__:
+        except MessageSizeTooLargeError as error:
+            raise TooLarge("the record is larger than the broker takes (1 MiB); send less") from error
+        except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError) as error:
             raise NotPermitted(f"the broker refused the write ({type(error).__name__})") from error
-        raise BrokerAway(f"the broker did not acknowledge ({type(error).__name__}); try again") from error
+        except (TimeoutError, KafkaError, OSError) as error:
+            self._discard()
+            raise BrokerAway(f"the broker did not acknowledge ({type(error).__name__}); try again") from error
+
+    def _discard(self) -> None:
+        """The next send opens a new producer; this one ends in its own time, the caller does not wait for it."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            ending = asyncio.create_task(self._end(producer))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
 
     async def _enqueue(self, producer: AIOKafkaProducer, record: Record) -> "asyncio.Future[RecordMetadata]":
         partitions = await producer.partitions_for(record.topic)
@@ -96,8 +110,10 @@ class RecordProducer:
 
     async def close(self) -> None:
         """Flush and close; a later send opens a new one."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            with contextlib.suppress(KafkaConnectionError, KafkaTimeoutError, KafkaError, TimeoutError):
-                async with asyncio.timeout(self._timeout_s):
-                    await producer.stop()
+        self._discard()
+        await asyncio.gather(*self._ending)
+
+    async def _end(self, producer: AIOKafkaProducer) -> None:
+        with contextlib.suppress(KafkaError, OSError, TimeoutError):
+            async with asyncio.timeout(self._timeout_s):
+                await producer.stop()

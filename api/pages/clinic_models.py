@@ -71,7 +71,7 @@ def detail(
         "entries": entries(show, events, referral.get("hops") or []),
         "about": about(show, referral),
         "hops": hops(show, referral),
-        "person": person(show, referral),
+        "person": person(show, referral, offered=False),
         "routing": routing(show, decision),
         "can_cancel": base == BASE and referral["status"] not in TERMINAL,
     }

@@ -13,8 +13,8 @@ from api.pages.show import Model, Show, View
 CONTACT_FIELDS = ("phone", "email", "contact", "birth_date")
 
 
-def person(show: Show, referral: View) -> Model:
-    """Name, warnings, phones and facts of the person of a referral."""
+def person(show: Show, referral: View, offered: bool = True) -> Model:
+    """Name, warnings, phones and facts; `offered` = whether accepting would show more."""
     who = dict(referral.get("person") or {})
     contact = dict(who.get("contact") or {})
     known = bool(show.name(referral))
@@ -22,6 +22,9 @@ def person(show: Show, referral: View) -> Model:
     return {
         "known": known,
         "name": show.name(referral),
+        "hidden": show.text(
+            "person.hidden" if offered and referral["status"] == "requested" else "person.not-shown"
+        ),
         "warning": show.text("person.prohibited") if prohibited else "",
         "phones": [] if prohibited or not known else list(_phones(show, who, contact)),
         "facts": [r for r in _facts(show, referral, who, contact) if r["value"]],

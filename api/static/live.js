@@ -7,7 +7,7 @@
   if (!region || !status || !window.EventSource) return;
 
   const FIRST_WAIT = 1000, LONGEST_WAIT = 60000, GATHER = 400;
-  let source = null, wait = FIRST_WAIT, timer = 0, retry = 0, fetching = false, again = false, due = false;
+  let source = null, wait = FIRST_WAIT, timer = 0, retry = 0, quiet = 0, fetching = false, again = false, due = false;
 
   const say = (words) => { if (status.textContent !== words) status.textContent = words; };
 
@@ -29,6 +29,8 @@
     region.replaceChildren(fresh.content);
     keep.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
     say(status.dataset.updated);
+    clearTimeout(quiet);
+    quiet = setTimeout(() => say(""), 8000);
   }
 
   async function refresh() {
@@ -70,6 +72,7 @@
     source.onerror = () => {
       close();
       say(status.dataset.lost);
+      if (wait > FIRST_WAIT) soon();
       retry = setTimeout(open, wait + Math.random() * 500);
       wait = Math.min(wait * 2, LONGEST_WAIT);
     };

@@ -15,6 +15,7 @@ from producers import envelope
 from producers.envelope import Record, Said
 from referrals import check, ids
 from tests.support.audit import violations
+from tests.support.lag import relayed
 from tests.support.load import synthetic
 from tests.support.running import RunningExchange, until
 
@@ -82,11 +83,6 @@ async def test_histories_stay_whole_whatever_the_partition(exchange: RunningExch
 
     await until(all_answered, timeout_s=60)
 
-    async def all_relayed() -> bool:
-        async with exchange.database() as database:
-            query = "select bool_and(l.seq < r.next_seq) from lane l join relay_position r using (lane)"
-            return bool(await database.fetchval(query))
-
-    await until(all_relayed, timeout_s=30)
+    await until(lambda: relayed(exchange), timeout_s=30)
     async with exchange.database() as database:
         assert await violations(database, exchange.kafka_login(), events) == []

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,22 +28,22 @@ START_S = 180.0
 class RunningExchange:
     """`async with RunningExchange(path) as exchange`: started, ready, and stopped again."""
 
-    def __init__(self, folder: Path, workers: int = 3, environment: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, workers: int = 3, command: Sequence[str] = ("up", "--demo")) -> None:
         self._ready = folder / "ready.json"
         self._log = folder / "up.log"
         self._data = folder / "data"
         self._workers = workers
-        self._environment = environment or {}
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._tokens: dict[str, str] = {}
 
     async def __aenter__(self) -> "RunningExchange":
-        command = [sys.executable, "-m", "cli.main", "up", "--demo", "--port", "0"]
+        command = [sys.executable, "-m", "cli.main", *self._command, "--port", "0"]
         command += ["--workers", str(self._workers), "--ready-file", str(self._ready)]
         environment = {
             k: v for k, v in os.environ.items() if not k.startswith("REFEX_") or k == "REFEX_CACHE_DIR"
         }
-        environment |= {"REFEX_DATA_DIR": str(self._data)} | self._environment
+        environment |= {"REFEX_DATA_DIR": str(self._data)}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         deadline = time.monotonic() + START_S

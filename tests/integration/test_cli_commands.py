@@ -1,0 +1,136 @@
+"""The commands of an operator on a running exchange: tokens, doctor, topics, imports, simulation, dead letters."""
+
+import json
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from producers import demo_directory
+from producers.envelope import Record
+from producers.producer import RecordProducer
+from referrals import ids
+from tests.support.command import refex
+from tests.support.running import RunningExchange, until
+
+pytestmark = pytest.mark.real
+EXAMPLE = "producers/examples/referral.json"
+
+
+async def test_a_token_opens_the_api(exchange: RunningExchange) -> None:
+    token = (await refex(exchange, "token", "--as", "harvest-food-bank")).stdout.strip()
+    async with httpx.AsyncClient(base_url=exchange.url, trust_env=False) as http:
+        me = await http.get("/v1/me", headers={"Authorization": f"Bearer {token}"})
+    assert me.json()["organization"]["id"] == "harvest-food-bank"
+    unknown = await refex(exchange, "token", "--as", "nobody-here")
+    assert unknown.code == 2 and "riverside-clinic" in unknown.stderr
+
+
+async def test_doctor_finds_everything_well(exchange: RunningExchange) -> None:
+    async def well() -> bool:
+        ran = await refex(exchange, "doctor", "--json")
+        ill = [c for c in json.loads(ran.stdout)["checks"] if not c["ok"] and c["check"] != "dead letters"]
+        assert not ill, ill
+        return True
+
+    await until(well, timeout_s=30, every_s=1)
+
+
+async def test_topics_are_listed_with_their_offsets(exchange: RunningExchange) -> None:
+    assert "nothing to do" in (await refex(exchange, "topics", "apply")).stdout
+    listed = json.loads((await refex(exchange, "topics", "list", "--json")).stdout)["items"]
+    assert {"intake.riverside-clinic", "feedback.riverside-clinic", "dead-letter"} <= {
+        t["name"] for t in listed
+    }
+    assert all(len(t["end_offsets"]) == 8 for t in listed)
+
+
+async def test_migrate_has_nothing_left_to_do(exchange: RunningExchange) -> None:
+    assert json.loads((await refex(exchange, "migrate", "--json")).stdout) == {"ran": []}
+
+
+async def test_publish_says_an_id_or_a_reason_for_each(exchange: RunningExchange, tmp_path: Path) -> None:
+    good = json.loads(Path(EXAMPLE).read_text()) | {"sender_referral_id": f"CLI-{uuid4()}"}
+    file = tmp_path / "two.jsonl"
+    file.write_text(json.dumps(good) + "\n" + json.dumps(good | {"need": {"domain": "luck"}}) + "\n")
+    ran = await refex(exchange, "publish", str(file), "--as", "riverside-clinic")
+    lines = ran.stdout.splitlines()
+    assert ran.code == 1 and len(lines) == 2
+    assert lines[0] == str(ids.referral_id("riverside-clinic", good["sender_referral_id"]))
+    assert "refused: /need/domain" in lines[1]
+
+
+async def test_an_import_sends_what_changed_and_nothing_twice(
+    exchange: RunningExchange, tmp_path: Path
+) -> None:
+    document = demo_directory.documents()[0]
+    file = tmp_path / "directory.json"
+    file.write_text(json.dumps([document]))
+    same = await refex(exchange, "import-directory", str(file), "--json", "--strict")
+    assert same.code == 0, same.stderr
+    assert "0 of 1 services" in same.stderr
+    report = json.loads(same.stdout)
+    assert report["loaded"]["service"] == 1 and report["problems"] == []
+
+    for description in ("Changed.", document["services"][0]["description"]):
+        document["services"][0]["description"] = description
+        file.write_text(json.dumps([document]))
+        assert "1 of 1 services" in (await refex(exchange, "import-directory", str(file))).stderr
+
+        async def in_force(wanted: str = description) -> bool:
+            async with exchange.database() as connection:
+                return bool(
+                    await connection.fetchval(
+                        "select exists (select from service where body ->> 'description' = $1)", wanted
+                    )
+                )
+
+        await until(in_force)
+
+
+async def test_a_dry_run_needs_no_exchange_and_strict_is_strict(
+    exchange: RunningExchange, tmp_path: Path
+) -> None:
+    file = tmp_path / "bad.json"
+    file.write_text('[{"name": "Nobody", "services": [{"name": "Nameless"}]}]')
+    dry = await refex(exchange, "import-directory", str(file), "--dry-run", "--json")
+    assert dry.code == 0 and json.loads(dry.stdout)["problems"]
+    assert (await refex(exchange, "import-directory", str(file), "--dry-run", "--strict")).code == 1
+
+
+async def test_simulated_referrals_arrive(exchange: RunningExchange) -> None:
+    seed = uuid4().int % 1_000_000
+    ran = await refex(exchange, "simulate", "--referrals", "8", "--seed", str(seed), "--json")
+    assert ran.code == 0 and json.loads(ran.stdout)["referrals"] == 8, ran.stderr
+
+    async def arrived() -> bool:
+        async with exchange.database() as connection:
+            count = await connection.fetchval(
+                "select count(*) from referral where sender_referral_id like $1", f"SIM-{seed}-%"
+            )
+        return bool(count == 8)
+
+    await until(arrived)
+
+
+async def test_a_dead_letter_is_shown_and_replayed_once(exchange: RunningExchange) -> None:
+    event = uuid4()
+    record = Record(
+        "intake.riverside-clinic", str(event).encode(), ids.lane(event), b"\x00\x00\x00\x00\x01?", event
+    )
+    async with RecordProducer(exchange.kafka_login("riverside-clinic")) as producer:
+        placed = (await producer.send([record]))[0]
+    letter = str(ids.origin_id(placed.topic, placed.partition, placed.offset))
+
+    async def listed() -> bool:
+        found = json.loads((await refex(exchange, "dead-letters", "list", "--json")).stdout)["items"]
+        return letter in [row["id"] for row in found]
+
+    await until(listed, every_s=0.5)
+    shown = json.loads((await refex(exchange, "dead-letters", "show", letter, "--json")).stdout)
+    assert shown["reason"] == "undecodable" and shown["next"] and "value" not in shown
+    first = json.loads((await refex(exchange, "dead-letters", "replay", letter, "--json")).stdout)
+    again = json.loads((await refex(exchange, "dead-letters", "replay", letter, "--json")).stdout)
+    assert first == {"replayed": [letter], "left": []}
+    assert again == {"replayed": [], "left": [letter]}

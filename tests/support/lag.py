@@ -1,0 +1,37 @@
+"""How far Postgres is behind the log: records in the consumed topics that no transaction has applied yet."""
+
+import asyncio
+from collections.abc import Collection
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from avro_schemas import topics
+from infra.kafka_identity import partition_counts
+from tests.support.running import RunningExchange
+
+
+async def behind(exchange: RunningExchange, names: Collection[str] = ()) -> int:
+    """Log end - next offset, summed over the named topics, or over all that the exchange consumes."""
+    counts = await asyncio.to_thread(partition_counts, exchange.kafka_login())
+    wanted = names or [t for t in counts if t in topics.consumed() or topics.sender_of(t)]
+    places = [TopicPartition(t, p) for t in wanted for p in range(counts[t])]
+    consumer = AIOKafkaConsumer(**exchange.kafka_login().aiokafka(), enable_auto_commit=False)
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(places)
+    finally:
+        await consumer.stop()
+    async with exchange.database() as database:
+        rows = await database.fetch("select topic, partition, next_offset from progress")
+    done = {TopicPartition(r["topic"], r["partition"]): r["next_offset"] for r in rows}
+    return sum(end - done.get(place, 0) for place, end in ends.items())
+
+
+async def relayed(exchange: RunningExchange) -> bool:
+    """Whether everything in history is published."""
+    async with exchange.database() as database:
+        return bool(
+            await database.fetchval(
+                "select bool_and(l.seq < r.next_seq) from lane l join relay_position r using (lane)"
+            )
+        )
