@@ -37,6 +37,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     workers: int
     ready_files: tuple[Path, ...]
     demo: tuple[Participant, ...] = ()
+    demo_logins: bool = False
     progress: Callable[[str], None]
 
 
@@ -162,6 +163,7 @@ class RunningExchange:
             "REFEX_PORT": str(self.plan.port),
             "REFEX_PARTITIONS": str(self.plan.settings.partitions),
             "REFEX_DATA_DIR": str(self.plan.data_dir),
+            "REFEX_DEMO": str(self.plan.demo_logins).lower(),
             "PYTHONUNBUFFERED": "1",
         }
 

@@ -41,6 +41,7 @@ MENDABLE = {
     "MigrationError",
     "NotPermitted",
     "ParticipantError",
+    "RegistryError",
     "TopicsError",
 }
 

@@ -3,9 +3,12 @@
 Must never delete a topic.
 """
 
+import asyncio
+
 import asyncpg
 import click
 
+from avro_schemas import registry
 from cli.common import Exchange, find, json_option, print_json, print_table, run, wants_json
 from infra import participants
 from infra import topics as declared
@@ -50,4 +53,7 @@ async def _apply(exchange: Exchange) -> list[str]:
     finally:
         await connection.close()
     senders = [row["id"] for row in known if row["kafka_username"]]
-    return await declared.apply(exchange.kafka, exchange.settings.partitions, senders)
+    made = await declared.apply(exchange.kafka, exchange.settings.partitions, senders)
+    if exchange.settings.schema_registry_url:
+        await asyncio.to_thread(registry.register, exchange.settings.schema_registry_url, senders)
+    return made

@@ -133,6 +133,7 @@ def _plan(options: Options, data_dir: Path, demo: bool) -> Plan:
         workers=options.workers,
         ready_files=tuple(files),
         demo=members,
+        demo_logins=demo,
         progress=lambda text: click.echo(text, err=True),
     )
 

@@ -40,6 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     metrics_port: int = 0
     crash_at: str | None = None
     require_all: bool = False
+    demo: bool = False
     partitions: int = 8
 
     @property

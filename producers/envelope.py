@@ -128,7 +128,7 @@ def authorized(said: Said, referral: UUID, status: str, number: str, details: Ma
 def consent_changed(said: Said, consent: UUID, person: UUID, action: str, content: bytes) -> Record:
     """A consent is granted or revoked; content is the record's JSON."""
     fields = {"consent_id": str(consent), "person_key": str(person), "action": action}
-    return _record("consent_changed.v1", said, topics.CONSENT, consent, fields | {"sealed": seal(content)})
+    return _record("consent_changed.v1", said, topics.CONSENT, person, fields | {"sealed": seal(content)})
 
 
 def screened(said: Said, screening: UUID, person: UUID, content: bytes, topic: str | None = None) -> Record:

@@ -13,10 +13,11 @@ from aiokafka.helpers import create_ssl_context
 from faust.types.auth import AuthProtocol
 from mode import Service
 
-from avro_schemas import topics
+from avro_schemas import registry, topics
 from infra import kafka
 from infra.postgres import pool
 from infra.settings import Settings, settings
+from stream_processors import metrics
 from stream_processors.exchange import Exchange
 from stream_processors.inbox import Inbox
 from stream_processors.notify import Notifier
@@ -29,6 +30,9 @@ def build(config: Settings) -> faust.App:
     login = kafka.login(config)
     datadir = config.data_path / "faust" / f"{config.worker_role}-{config.worker_slot}"
     datadir.mkdir(parents=True, exist_ok=True)
+    registry.adopt(config.schema_registry_url)
+    if config.metrics_port:
+        metrics.serve(config.host, config.metrics_port)
     app = faust.App(
         f"refex-{config.worker_role}",
         broker=f"kafka://{login.bootstrap}",

@@ -77,7 +77,7 @@ def read(raw: Raw) -> Arrival | Poison:
         return poison(raw, error.reason, str(error))
     except check.Invalid as error:
         return poison(raw, Bad.INVALID, str(error)[:2000])
-    except (ValueError, OverflowError, msgspec.DecodeError) as error:
+    except (ValueError, OverflowError, RecursionError, msgspec.DecodeError) as error:
         return poison(raw, Bad.INVALID, f"a field cannot be read ({type(error).__name__}); correct it")
 
 

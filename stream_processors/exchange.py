@@ -93,7 +93,12 @@ class Exchange:
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the same batch may succeed later: connection lost, deadlock, shutdown, too many connections."""
+    """Whether the same batch may succeed later: connection lost, deadlock, shutdown, too many connections.
+
+    An event id that another transaction has just taken is one too: read again, the batch sees it in the inbox.
+    """
+    if isinstance(error, asyncpg.UniqueViolationError):
+        return error.table_name is not None and error.table_name.startswith("inbox")
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in TRANSIENT_CLASSES
     return isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError | store.Overtaken)

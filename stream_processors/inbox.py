@@ -14,15 +14,16 @@ from datetime import UTC, datetime
 import asyncpg
 import stamina
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
 from avro_schemas import topics
 from infra.kafka import KafkaLogin
+from stream_processors import metrics
 from stream_processors.decode import Raw
 from stream_processors.exchange import Applied, Exchange, is_transient
-from stream_processors.progress import Stopped, starting_offsets
+from stream_processors.progress import Stopped, overtaken, starting_offsets
 from stream_processors.store import Place
 
 GROUP = "refex-exchange"
@@ -40,7 +41,8 @@ class Inbox:
         self._pool = pool
         self._exchange = exchange
         self._slot = slot
-        self._placed: frozenset[TopicPartition] = frozenset()
+        self._open: set[TopicPartition] = set()
+        self.reassigned = True
         self._gaps: dict[Place, int] = {}
         self._positions: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
@@ -48,13 +50,15 @@ class Inbox:
     async def run(self) -> None:
         """Consume for ever; a lost broker is waited for, an unknown error ends the process."""
         async with self._consumer() as consumer:
-            consumer.subscribe(pattern=PATTERN)
+            consumer.subscribe(pattern=PATTERN, listener=_Reassigned(self))
             while True:
                 await self._place(consumer)
                 fetched = await consumer.getmany(timeout_ms=200, max_records=MAX_RECORDS)
-                batch = [raw(record) for records in fetched.values() for record in records]
+                batch = [raw(r) for place, records in fetched.items() if place in self._open for r in records]
                 if batch:
-                    self._follow(consumer, await self._apply(batch))
+                    with metrics.BATCH_SECONDS.time():
+                        applied = await self._apply(batch)
+                    await self._follow(consumer, applied)
                 await self._commit(consumer)
 
     def _consumer(self) -> "_Started":
@@ -77,35 +81,36 @@ class Inbox:
         )
 
     async def _place(self, consumer: AIOKafkaConsumer) -> None:
-        """After an assignment: seek every new partition to its row, pause those that must not go on."""
-        assigned = frozenset(consumer.assignment())
-        if assigned == self._placed:
+        """After an assignment: seek every partition to its row; those that must not go on are paused."""
+        if not self.reassigned:
             return
-        new = assigned - self._placed
-        if new:
-            starts = await self._starting_offsets(consumer, new)
-            for partition, start in starts.items():
-                if isinstance(start, Stopped):
-                    log.error(
-                        "partition stopped",
-                        topic=partition.topic,
-                        partition=partition.partition,
-                        do=str(start),
-                    )
-                    consumer.pause(partition)
-                else:
-                    consumer.seek(partition, start)
-        self._placed = assigned
+        self.reassigned = False
+        self._open.clear()
+        assigned = frozenset(consumer.assignment())
+        starts = await self._starting_offsets(consumer, assigned)
+        for partition, start in starts.items():
+            if isinstance(start, Stopped):
+                self._stop(consumer, partition, start)
+            elif partition in consumer.assignment():
+                consumer.seek(partition, start)
+                self._open.add(partition)
+        metrics.STOPPED.set(len(assigned) - len(self._open))
         self._positions = {p: o for p, o in self._positions.items() if p in assigned}
 
+    def _stop(self, consumer: AIOKafkaConsumer, partition: TopicPartition, why: Stopped) -> None:
+        log.error("partition stopped", topic=partition.topic, partition=partition.partition, do=str(why))
+        self._open.discard(partition)
+        if partition in consumer.assignment():
+            consumer.pause(partition)
+
     async def _starting_offsets(
-        self, consumer: AIOKafkaConsumer, new: frozenset[TopicPartition]
+        self, consumer: AIOKafkaConsumer, assigned: frozenset[TopicPartition]
     ) -> dict[TopicPartition, int | Stopped]:
         async for attempt in stamina.retry_context(
             on=_may_pass, attempts=None, timeout=None, wait_initial=0.1, wait_max=3.0
         ):
             with attempt:
-                return await starting_offsets(consumer, self._login, self._pool, new)
+                return await starting_offsets(consumer, self._login, self._pool, assigned)
         raise AssertionError("unreachable")
 
     async def _apply(self, batch: list[Raw]) -> Applied:
@@ -113,22 +118,36 @@ class Inbox:
         async for attempt in stamina.retry_context(
             on=is_transient, attempts=None, timeout=None, wait_initial=0.05, wait_max=3.0
         ):
+            metrics.RETRIES.inc(attempt.num > 1)
             with attempt:
                 return await self._exchange.apply(batch, frozenset(self._gaps))
         raise AssertionError("unreachable")
 
-    def _follow(self, consumer: AIOKafkaConsumer, applied: Applied) -> None:
-        """Remember the next offsets; go back to a missing offset once, then believe that it does not exist."""
+    async def _follow(self, consumer: AIOKafkaConsumer, applied: Applied) -> None:
+        """Count, remember the next offsets, and look again where one was missing."""
+        metrics.RECORDS.inc(applied.records)
+        metrics.FACTS.inc(applied.facts)
+        metrics.REJECTED.inc(applied.rejected)
+        metrics.DEAD_LETTERS.inc(applied.dead)
+        metrics.GAPS.inc(len(applied.gaps))
         for (topic, partition), offset in applied.next_offsets.items():
             self._positions[TopicPartition(topic, partition)] = offset
         self._gaps = {p: o for p, o in self._gaps.items() if applied.next_offsets.get(p, o) == o}
         for place, offset in applied.gaps.items():
-            log.warning(
-                "an offset is missing; reading it again", topic=place[0], partition=place[1], offset=offset
-            )
-            self._gaps[place] = offset
-            if TopicPartition(*place) in consumer.assignment():
-                consumer.seek(TopicPartition(*place), offset)
+            await self._look_again(consumer, TopicPartition(*place), offset)
+
+    async def _look_again(self, consumer: AIOKafkaConsumer, place: TopicPartition, offset: int) -> None:
+        """A missing offset is read once more and then believed not to exist; below the log's start it is lost."""
+        if place not in self._open or place not in consumer.assignment():
+            return
+        log.warning("an offset is missing", topic=place.topic, partition=place.partition, offset=offset)
+        first = (await consumer.beginning_offsets([place]))[place]
+        if first > offset:
+            self._stop(consumer, place, overtaken(place.topic, offset))
+            return
+        self._gaps[place.topic, place.partition] = offset
+        if place in consumer.assignment():
+            consumer.seek(place, offset)
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> None:
         if not self._positions or time.monotonic() - self._committed_at < ADVISORY_COMMIT_S:
@@ -137,6 +156,19 @@ class Inbox:
         mine = {p: o for p, o in self._positions.items() if p in consumer.assignment()}
         with contextlib.suppress(KafkaError, ValueError):
             await consumer.commit(mine)
+
+
+class _Reassigned(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Tells the inbox that what it reads has changed; it seeks before it takes another record."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    def on_partitions_revoked(self, revoked: object) -> None:
+        self._inbox.reassigned = True
+
+    def on_partitions_assigned(self, assigned: object) -> None:
+        self._inbox.reassigned = True
 
 
 class _Started:

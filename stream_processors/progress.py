@@ -27,6 +27,8 @@ async def starting_offsets(
     consumer: AIOKafkaConsumer, login: KafkaLogin, pool: asyncpg.Pool, new: Collection[TopicPartition]
 ) -> dict[TopicPartition, int | Stopped]:
     """The next offset of every partition; rows are made for partitions never seen before."""
+    if not new:
+        return {}
     partitions = sorted(new)
     who = await asyncio.to_thread(identity, login, {p.topic for p in partitions})
     first = await consumer.beginning_offsets(partitions)
@@ -51,7 +53,10 @@ def judge(row: Mapping[str, object], topic: str, who: Identity, first: int, last
             f"{topic} ends at {last}, before offset {next_offset}; records were lost: restore the log"
         )
     if first > next_offset:
-        return Stopped(
-            f"retention of {topic} overtook offset {next_offset}; records are gone: restore the log"
-        )
+        return overtaken(topic, next_offset)
     return next_offset
+
+
+def overtaken(topic: str, offset: int) -> Stopped:
+    """The log no longer holds what comes next."""
+    return Stopped(f"retention of {topic} overtook offset {offset}; records are gone: restore the log")

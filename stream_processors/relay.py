@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from infra.kafka import KafkaLogin
 from infra.postgres import connect, queries
 from referrals.ids import LANES, partition
+from stream_processors import metrics
 from stream_processors.exchange import is_transient
 from stream_processors.outbox import Out, outputs
 from stream_processors.store import columns
@@ -92,6 +93,7 @@ class Relay:
             place = (done.topic, done.partition)
             ends[place] = max(ends.get(place, 0), done.offset + 1)
         await self._move(connection, rows, ends)
+        metrics.RELAYED.inc(len(rows))
         return True
 
     async def _dead(self, connection: asyncpg.Connection, row: Any) -> dict[str, Any] | None:

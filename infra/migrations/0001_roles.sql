@@ -8,7 +8,9 @@ begin
         if not exists (select from pg_roles where rolname = name) then
             execute format('create role %I nologin', name);
         end if;
-        if not pg_has_role(current_user, name, 'member') then
+        -- Since Postgres 16 whoever makes a role is its member, and yet may not SET ROLE to it.
+        if not (case when current_setting('server_version_num')::int >= 160000
+            then pg_has_role(current_user, name, 'set') else pg_has_role(current_user, name, 'member') end) then
             execute format('grant %I to %I', name, current_user);
         end if;
         execute format('grant usage on schema %I to %I', current_schema(), name);

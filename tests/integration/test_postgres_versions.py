@@ -15,12 +15,9 @@ from infra.settings import settings
 pytestmark = pytest.mark.real
 
 FOUND = {found.major: found for found in reversed(find_programs(None))}
-NOT_YET = pytest.mark.xfail(
-    strict=True, reason="0001_roles.sql: since Postgres 16 a member may not SET ROLE without being granted so"
-)
 
 
-@pytest.fixture(params=[pytest.param(m, marks=NOT_YET if m >= 16 else ()) for m in FOUND])
+@pytest.fixture(params=list(FOUND))
 async def url(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[str]:

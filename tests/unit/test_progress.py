@@ -1,0 +1,30 @@
+"""Where a partition goes on: its row, or a stop with an instruction; never a silent skip or a new start."""
+
+import pytest
+
+from infra.kafka_identity import Identity
+from stream_processors.progress import Stopped, judge
+
+WHO = Identity("cluster", {"intake.clinic": "topic-1"})
+ROW = {"next_offset": 100, "cluster_id": "cluster", "topic_id": "topic-1"}
+
+
+def test_the_row_says_where_to_go_on() -> None:
+    assert judge(ROW, "intake.clinic", WHO, 0, 250) == 100
+    assert judge(ROW, "intake.clinic", WHO, 100, 100) == 100
+
+
+@pytest.mark.parametrize(
+    ("changes", "first", "last", "word"),
+    [
+        ({"topic_id": "topic-2"}, 0, 250, "recreated"),
+        ({"cluster_id": "another"}, 0, 250, "cluster"),
+        ({}, 0, 99, "records were lost"),
+        ({}, 101, 250, "retention"),
+    ],
+)
+def test_a_log_that_is_not_the_one_we_knew_stops(
+    changes: dict[str, str], first: int, last: int, word: str
+) -> None:
+    found = judge({**ROW, **changes}, "intake.clinic", WHO, first, last)
+    assert isinstance(found, Stopped) and word in found
