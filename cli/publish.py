@@ -49,7 +49,8 @@ def publish(file: Path, organization: str | None, kind: str | None, as_json: boo
     sender = whose(organization)
     exchange = find()
     try:
-        lines = run(_publish(exchange, sender, read(file, kind), not wants_json(as_json)))
+        found = read(file, kind, functools.cache(lambda: run(_known(exchange, sender))))
+        lines = run(_publish(exchange, sender, found, not wants_json(as_json)))
     except (BrokerAway, httpx.HTTPError) as error:
         raise click.ClickException(
             f"the exchange does not answer: {error}; publish the file again, what it has is not taken twice"
@@ -58,6 +59,19 @@ def publish(file: Path, organization: str | None, kind: str | None, as_json: boo
         print_json({"items": lines})
     if any(line.refused for line in lines):
         raise SystemExit(1)
+
+
+async def _known(exchange: Exchange, sender: str) -> dict[str, str]:
+    """Every organization and its type, as the exchange tells the sender."""
+    client = exchange.participant(sender).clients[0]
+    known: dict[str, str] = {}
+    async with ExchangeClient(exchange.url, client.client_id, client.client_secret) as door:
+        cursor = None
+        while True:
+            page = await door.get("/v1/organizations", limit=200, **({"cursor": cursor} if cursor else {}))
+            known |= {o["id"]: o["type"] for o in page["items"]}
+            if not (cursor := page["next_cursor"]):
+                return known
 
 
 async def _publish(exchange: Exchange, sender: str, found: list[Found], show: bool) -> list[Line]:

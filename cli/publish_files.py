@@ -4,7 +4,7 @@ Comes in: a path. Goes out: Found, in the file's order. Must never raise for a b
 is none of the formats.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,11 @@ class Found(Struct, frozen=True):
     problem: str | None = None
 
 
-def read(file: Path, kind: str | None) -> list[Found]:
-    """The referrals of a file; raises click.ClickException when it cannot be read at all."""
+def read(file: Path, kind: str | None, known: Callable[[], Mapping[str, str]] = dict) -> list[Found]:
+    """The referrals of a file; raises click.ClickException when it cannot be read at all.
+
+    `known` tells organization -> type, whom a Bundle may name; it is asked only for a Bundle.
+    """
     now = datetime.now(UTC)
     if (kind or file.suffix.lower().lstrip(".")) == "csv":
         return list(_csv(file, now))
@@ -37,7 +40,7 @@ def read(file: Path, kind: str | None) -> list[Found]:
         is_fhir = kind == "fhir" or (
             kind is None and isinstance(document, dict) and "resourceType" in document
         )
-        found += _fhir(where, document, now) if is_fhir else _json(where, document, now)
+        found += _fhir(where, document, now, known()) if is_fhir else _json(where, document, now)
     return found
 
 
@@ -65,10 +68,14 @@ def _csv(file: Path, now: datetime) -> Iterator[Found]:
             yield Found(f"{file.name}:{row.line}", row.submission, said or None)
 
 
-def _fhir(where: str, document: Any, now: datetime) -> list[Found]:
+def _fhir(where: str, document: Any, now: datetime, known: Mapping[str, str]) -> list[Found]:
+    named = {t: [o for o, kind in known.items() if kind == t] for t in ("cbo", "mco")}
     try:
         body = document if isinstance(document, dict) else msgspec.json.encode(document)
-        return [Found(where, one.submission) for one in fhir.submissions(body, now)]
+        return [
+            Found(where, one.submission)
+            for one in fhir.submissions(body, now, cbos=named["cbo"], payers=named["mco"])
+        ]
     except fhir.FhirProblem as error:
         return [Found(where, problem=str(error))]
 

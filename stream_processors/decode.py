@@ -70,6 +70,8 @@ def read(raw: Raw) -> Arrival | Poison:
         schema, fields = decode(raw.value)
         if schema not in _schemas_of(raw.topic):
             raise _Wrong(Bad.WRONG_TOPIC, f"{schema} does not belong in {raw.topic}")
+        if any("\x00" in text for text in fields.values() if type(text) is str):
+            raise _Wrong(Bad.INVALID, "a text field holds a NUL; remove it")
         if sender is not None and fields["organization"] != sender:
             raise _Wrong(Bad.TENANT_MISMATCH, f"the record says another organization than {sender}")
         return _arrival(raw, schema, fields)
@@ -185,6 +187,8 @@ def _recorded(
 
 
 def _json(content: bytes) -> dict[str, Any]:
+    if b"\\u0000" in content:
+        raise _Wrong(Bad.INVALID, "a field holds a NUL; remove it")
     return msgspec.json.decode(content, type=dict[str, Any]) if content else {}
 
 

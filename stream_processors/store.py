@@ -11,8 +11,8 @@ import msgspec
 from msgspec import structs
 
 from infra.postgres import Connection, affected, queries
-from referrals import ids
 from referrals.state import Referral
+from stream_processors import rows
 from stream_processors.decode import Arrival, Poison
 from stream_processors.work import Loaded, Work
 
@@ -27,8 +27,8 @@ class Overtaken(RuntimeError):
 async def lock_progress(connection: Connection, places: Iterable[Place]) -> dict[Place, int]:
     """The next offset of each (topic, partition), locked, in one order for everyone."""
     topics, partitions = columns(sorted(places), 2)
-    rows = await connection.fetch(SQL["lock_progress"], topics, partitions)
-    return {(r["topic"], r["partition"]): r["next_offset"] for r in rows}
+    held = await connection.fetch(SQL["lock_progress"], topics, partitions)
+    return {(r["topic"], r["partition"]): r["next_offset"] for r in held}
 
 
 async def load(connection: Connection, records: Sequence[Arrival | Poison]) -> Loaded:
@@ -53,12 +53,12 @@ async def save(connection: Connection, work: Work, webhooks: frozenset[str]) -> 
     """Everything the batch made, in array statements."""
     await _save_referrals(connection, work)
     await _save_streams(connection, work)
-    history = [_history_row(w) for w in work.history]
+    history = [rows.history_row(w) for w in work.history]
     await _many(connection, "insert_history", history)
-    await _many(connection, "insert_inbox", [_inbox_row(*i) for i in work.inbox])
-    await _many(connection, "insert_rejections", [_rejection_row(*r) for r in work.rejections])
-    await _many(connection, "insert_dead_letters", [_dead_row(p) for p in work.dead])
-    await _many(connection, "insert_deliveries", _delivery_rows(work, webhooks))
+    await _many(connection, "insert_inbox", [rows.inbox_row(*i) for i in work.inbox])
+    await _many(connection, "insert_rejections", [rows.rejection_row(*r) for r in work.rejections])
+    await _many(connection, "insert_dead_letters", [rows.dead_row(p) for p in work.dead])
+    await _many(connection, "insert_deliveries", rows.delivery_rows(work, webhooks))
     await connection.execute(SQL["save_lanes"], list(work.lanes), list(work.lanes.values()))
 
 
@@ -73,13 +73,13 @@ async def save_progress(
 
 async def _save_referrals(connection: Connection, work: Work) -> None:
     changed = [work.referrals[i] for i in work.changed]
-    new = [_referral_row(r, work) for r in changed if r.id not in work.loaded.referrals]
-    old = [_changed_row(r, work) for r in changed if r.id in work.loaded.referrals]
+    new = [rows.referral_row(r, work) for r in changed if r.id not in work.loaded.referrals]
+    old = [rows.changed_row(r, work) for r in changed if r.id in work.loaded.referrals]
     await _many(connection, "insert_referrals", new)
     if old and affected(await connection.execute(SQL["update_referrals"], *columns(old))) != len(old):
         raise Overtaken("a referral's version moved under its lane lock")
-    await _many(connection, "save_hops", [row for r in changed for row in _hop_rows(r, work)])
-    due = [_deadline_row(r) for r in changed if r.response_due is not None]
+    await _many(connection, "save_hops", [row for r in changed for row in rows.hop_rows(r, work)])
+    due = [rows.deadline_row(r) for r in changed if r.response_due is not None]
     idle = [r.id for r in changed if r.response_due is None and r.id in work.loaded.referrals]
     if idle:
         await connection.execute(SQL["clear_deadlines"], idle)
@@ -87,18 +87,18 @@ async def _save_referrals(connection: Connection, work: Work) -> None:
 
 
 async def _save_streams(connection: Connection, work: Work) -> None:
-    rows = [
-        (kind, id, who.organization, version, fact.type, _json(fact.data), fact.sealed, who.at)
+    found = [
+        (kind, id, who.organization, version, fact.type, rows.json_text(fact.data), fact.sealed, who.at)
         for (kind, id), (version, fact, who) in work.streams.items()
     ]
-    await _many(connection, "save_streams", rows)
+    await _many(connection, "save_streams", found)
     services = [
         (
             id,
             fact.data["routing"]["organization"],
             version,
-            _json(fact.data["routing"]),
-            _json(fact.data["body"]),
+            rows.json_text(fact.data["routing"]),
+            rows.json_text(fact.data["body"]),
             who.at,
         )
         for (kind, id), (version, fact, who) in work.streams.items()
@@ -109,139 +109,17 @@ async def _save_streams(connection: Connection, work: Work) -> None:
         await connection.execute(SQL["bump_directory"], len(services))
 
 
-async def _many(connection: Connection, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows:
-        await connection.execute(SQL[query], *columns(rows))
+async def _many(connection: Connection, query: str, found: Sequence[tuple[Any, ...]]) -> None:
+    if found:
+        await connection.execute(SQL[query], *columns(found))
 
 
-def columns(rows: Sequence[tuple[Any, ...]], width: int = 0) -> list[list[Any]]:
+def columns(found: Sequence[tuple[Any, ...]], width: int = 0) -> list[list[Any]]:
     """Rows turned into one array per column, as unnest wants them; `width` when there may be no row."""
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+    return [list(column) for column in zip(*found, strict=True)] or [[] for _ in range(width)]
 
 
 def _referral(row: asyncpg.Record) -> Referral:
     state = msgspec.json.decode(row["state"], type=Referral)
     whole: Referral = structs.replace(state, sealed=row["sealed"], outcome_sealed=row["outcome_sealed"])
     return whole
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
-
-
-def state_json(r: Referral) -> str:
-    """The state as it is stored: without the sealed parts, which have columns of their own."""
-    return _json(structs.replace(r, sealed=b"", outcome_sealed=b""))
-
-
-def _recipients(r: Referral) -> str:
-    return ",".join(dict.fromkeys(h.organization for h in r.hops))
-
-
-def _decision(r: Referral, work: Work) -> str | None:
-    found = work.decisions.get(r.id)
-    return found.decode() if found else None
-
-
-def _referral_row(r: Referral, work: Work) -> tuple[Any, ...]:
-    return (
-        *(r.id, r.sender, _recipients(r), r.payer, r.hub, r.sender_referral_id, r.person_key, str(r.status)),
-        *(r.version, r.domain, r.priority, r.contract, r.id in work.reviewed, state_json(r), r.sealed),
-        *(r.outcome_sealed, _decision(r, work), r.requested_at, r.created_at, r.updated_at, r.accepted_at),
-        r.closed_at,
-    )
-
-
-def _changed_row(r: Referral, work: Work) -> tuple[Any, ...]:
-    return (
-        *(r.id, work.loaded.referrals[r.id].version, _recipients(r), r.payer, str(r.status), r.version),
-        *(r.domain, r.priority, r.contract, r.id in work.reviewed, state_json(r), r.sealed, r.outcome_sealed),
-        *(_decision(r, work), r.updated_at, r.accepted_at, r.closed_at),
-    )
-
-
-def _hop_rows(r: Referral, work: Work) -> list[tuple[Any, ...]]:
-    before = work.loaded.referrals.get(r.id)
-    known = before.hops if before else ()
-    return [
-        (
-            *(r.id, h.hop, h.number, r.sender, h.organization, r.payer, h.service, str(h.status), h.reason),
-            *(h.requested_at, h.due_at, h.answered_at),
-        )
-        for h in r.hops
-        if h not in known
-    ]
-
-
-def _deadline_row(r: Referral) -> tuple[Any, ...]:
-    hop = r.response_due
-    assert hop is not None
-    return (r.id, "first-response", hop.number, hop.due_at, ids.lane(r.id))
-
-
-def _history_row(w: Any) -> tuple[Any, ...]:
-    e = w.envelope
-    return (
-        *(w.lane, w.lane_seq, w.kind, w.stream_id, w.version, w.type, e.event_id, e.occurred_at, e.at),
-        *(e.organization, e.user, e.on_behalf_of, str(e.channel), w.tenant, w.sender, ",".join(w.recipients)),
-        *(w.payer, w.status, w.data, w.sealed),
-    )
-
-
-def _inbox_row(
-    a: Arrival, outcome: str, reason: str | None, detail: str | None, version: int | None
-) -> tuple[Any, ...]:
-    e, raw = a.envelope, a.raw
-    place = (raw.topic, raw.partition, raw.offset)
-    return (
-        e.organization,
-        e.event_id,
-        a.payload_sha256,
-        *place,
-        a.kind,
-        a.stream_id,
-        outcome,
-        reason,
-        detail,
-        version,
-        e.at,
-    )
-
-
-def _rejection_row(a: Arrival, rejection: Any) -> tuple[Any, ...]:
-    e, name = a.envelope, type(a.command).__name__
-    return (
-        e.organization,
-        e.event_id,
-        a.kind,
-        a.stream_id,
-        name,
-        str(rejection.reason),
-        rejection.detail,
-        e.at,
-    )
-
-
-def _dead_row(p: Poison) -> tuple[Any, ...]:
-    raw = p.raw
-    return (
-        p.event_id,
-        p.tenant,
-        raw.topic,
-        raw.partition,
-        raw.offset,
-        str(p.reason),
-        p.detail,
-        raw.key,
-        raw.value,
-        raw.at,
-    )
-
-
-def _delivery_rows(work: Work, webhooks: frozenset[str]) -> list[tuple[Any, ...]]:
-    rows = []
-    for w in work.history:
-        for organization in sorted(webhooks & {w.sender or "", w.payer or "", *w.recipients}):
-            id = ids.event_id(organization, "delivery", str(w.stream_id), str(w.version))
-            rows.append((id, w.tenant, organization, w.stream_id, w.version, w.type, w.status, w.envelope.at))
-    return rows

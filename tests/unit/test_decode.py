@@ -67,6 +67,7 @@ def test_a_submission_arrives_with_its_tenant_from_the_topic() -> None:
         (fields(sealed=seal(b"{}")), "invalid"),
         (fields(sealed=seal(msgspec.json.encode(body(need={"domain": "gold"})))), "invalid"),
         (fields(occurred_at=2**62), "invalid"),
+        (fields(user="nul\x00"), "invalid"),
         (envelope.deadline_due(SAID.event_id, NOW, REFERRAL, "first-response", 1).value, "wrong-topic"),
         (envelope.responded(SAID, REFERRAL, "accept").value, "wrong-topic"),
     ],
@@ -108,6 +109,12 @@ def test_the_same_body_said_later_has_the_same_hash_and_another_body_another() -
     later = SAID._replace(occurred_at=NOW + timedelta(hours=1))
     assert hash_of(submitted) == hash_of(lambda: submitted(later))
     assert hash_of(submitted) != hash_of(lambda: submitted(priority="urgent"))
+
+
+def test_a_nul_in_the_details_of_an_answer_is_poison() -> None:
+    value = envelope.responded(SAID, REFERRAL, "hold", details={"waitlist": {"note": "\x00"}}).value
+    poison = read(raw(value, topics.RESPONSE))
+    assert isinstance(poison, Poison) and poison.reason == "invalid"
 
 
 @given(st.binary(max_size=300), st.integers(1, 18))

@@ -1,0 +1,147 @@
+"""What one batch made, as rows for the array statements of store.sql; column order is theirs. Pure.
+
+Comes in: states, facts, outcomes. Goes out: tuples. Must never decide, nor touch the sealed bytes.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from referrals import ids
+from referrals.commands import Rejection
+from referrals.state import Referral
+from stream_processors.decode import Arrival, Poison
+from stream_processors.work import Work, Written
+
+
+def json_text(value: Any) -> str:
+    """JSON as text, which is how asyncpg takes jsonb."""
+    return msgspec.json.encode(value).decode()
+
+
+def state_json(r: Referral) -> str:
+    """The state as it is stored: without the sealed parts, which have columns of their own."""
+    return json_text(structs.replace(r, sealed=b"", outcome_sealed=b""))
+
+
+def _recipients(r: Referral) -> str:
+    return ",".join(dict.fromkeys(h.organization for h in r.hops))
+
+
+def _decision(r: Referral, work: Work) -> str | None:
+    found = work.decisions.get(r.id)
+    return found.decode() if found else None
+
+
+def referral_row(r: Referral, work: Work) -> tuple[Any, ...]:
+    """A new row of `referral`."""
+    return (
+        *(r.id, r.sender, _recipients(r), r.payer, r.hub, r.sender_referral_id, r.person_key, str(r.status)),
+        *(r.version, r.domain, r.priority, r.contract, r.id in work.reviewed, state_json(r), r.sealed),
+        *(r.outcome_sealed, _decision(r, work), r.requested_at, r.created_at, r.updated_at, r.accepted_at),
+        r.closed_at,
+    )
+
+
+def changed_row(r: Referral, work: Work) -> tuple[Any, ...]:
+    """What changes in a row of `referral`, with the version that was loaded."""
+    return (
+        *(r.id, work.loaded.referrals[r.id].version, _recipients(r), r.payer, str(r.status), r.version),
+        *(r.domain, r.priority, r.contract, r.id in work.reviewed, state_json(r), r.sealed, r.outcome_sealed),
+        *(_decision(r, work), r.updated_at, r.accepted_at, r.closed_at),
+    )
+
+
+def hop_rows(r: Referral, work: Work) -> list[tuple[Any, ...]]:
+    """The rows of `hop` that are new or changed."""
+    before = work.loaded.referrals.get(r.id)
+    known = before.hops if before else ()
+    return [
+        (
+            *(r.id, h.hop, h.number, r.sender, h.organization, r.payer, h.service, str(h.status), h.reason),
+            *(h.requested_at, h.due_at, h.answered_at),
+        )
+        for h in r.hops
+        if h not in known
+    ]
+
+
+def deadline_row(r: Referral) -> tuple[Any, ...]:
+    """The one deadline of a referral that waits for an answer."""
+    hop = r.response_due
+    assert hop is not None
+    return (r.id, "first-response", hop.number, hop.due_at, ids.lane(r.id))
+
+
+def history_row(w: Written) -> tuple[Any, ...]:
+    """One row of `history`."""
+    e = w.envelope
+    return (
+        *(w.lane, w.lane_seq, w.kind, w.stream_id, w.version, w.type, e.event_id, e.occurred_at, e.at),
+        *(e.organization, e.user, e.on_behalf_of, str(e.channel), w.tenant, w.sender, ",".join(w.recipients)),
+        *(w.payer, w.status, w.data, w.sealed),
+    )
+
+
+def inbox_row(
+    a: Arrival, outcome: str, reason: str | None, detail: str | None, version: int | None
+) -> tuple[Any, ...]:
+    """One row of `inbox`: the recorded outcome of an event id."""
+    e, raw = a.envelope, a.raw
+    place = (raw.topic, raw.partition, raw.offset)
+    return (
+        e.organization,
+        e.event_id,
+        a.payload_sha256,
+        *place,
+        a.kind,
+        a.stream_id,
+        outcome,
+        reason,
+        detail,
+        version,
+        e.at,
+    )
+
+
+def rejection_row(a: Arrival, rejection: Rejection) -> tuple[Any, ...]:
+    """One row of `rejected_command`."""
+    e, name = a.envelope, type(a.command).__name__
+    return (
+        e.organization,
+        e.event_id,
+        a.kind,
+        a.stream_id,
+        name,
+        str(rejection.reason),
+        rejection.detail,
+        e.at,
+    )
+
+
+def dead_row(p: Poison) -> tuple[Any, ...]:
+    """One row of `dead_letter`."""
+    raw = p.raw
+    return (
+        p.event_id,
+        p.tenant,
+        raw.topic,
+        raw.partition,
+        raw.offset,
+        str(p.reason),
+        p.detail,
+        raw.key,
+        raw.value,
+        raw.at,
+    )
+
+
+def delivery_rows(work: Work, webhooks: frozenset[str]) -> list[tuple[Any, ...]]:
+    """One row of `delivery` for every organization that wants to hear of a fact."""
+    rows = []
+    for w in work.history:
+        for organization in sorted(webhooks & {w.sender or "", w.payer or "", *w.recipients}):
+            id = ids.event_id(organization, "delivery", str(w.stream_id), str(w.version))
+            rows.append((id, w.tenant, organization, w.stream_id, w.version, w.type, w.status, w.envelope.at))
+    return rows

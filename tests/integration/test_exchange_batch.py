@@ -1,0 +1,81 @@
+"""One batch, one transaction, on a real Postgres: redelivery, holes, and the record that fails us."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import asyncpg
+import pytest
+
+from infra.postgres import pool
+from producers import envelope
+from producers.envelope import Said
+from referrals import check, ids
+from stream_processors.decode import Raw
+from stream_processors.exchange import Exchange
+from tests.support.api import Api
+from tests.support.referrals import body
+
+pytestmark = pytest.mark.real
+CLINIC = "clinic-a"
+TOPIC, NOW = f"intake.{CLINIC}", datetime(2026, 11, 2, 18, tzinfo=UTC)
+PLACE = (TOPIC, 0)
+
+
+class Bench(NamedTuple):
+    """An exchange on a fresh database, and its owner's connection."""
+
+    exchange: Exchange
+    owner: asyncpg.Connection
+
+
+@pytest.fixture
+async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
+    """Tables, organizations and services as the API's tests have them."""
+    async with Api(tmp_path_factory.mktemp("batch")) as api:
+        async with await pool(api.url, "worker") as connections, api.owner() as owner:
+            await owner.execute("insert into progress values ($1, 0, 0, 'cluster', 'topic')", TOPIC)
+            yield Bench(Exchange(connections), owner)
+
+
+def raw(number: int, offset: int | None = None) -> Raw:
+    """The n-th submission, at its own offset unless another is said."""
+    name = f"BATCH-{number}"
+    said = Said(ids.event_id(CLINIC, name), CLINIC, NOW)
+    record = envelope.submitted(said, check.submission(body(name), NOW))
+    return Raw(TOPIC, 0, number if offset is None else offset, record.key, record.value, NOW)
+
+
+async def count(bench: Bench, table: str) -> int:
+    return int(await bench.owner.fetchval(f"select count(*) from {table} where topic = $1", TOPIC))
+
+
+async def test_a_batch_read_again_has_no_effect(bench: Bench) -> None:
+    batch = [raw(n) for n in range(5)]
+    first = await bench.exchange.apply(batch)
+    again = await bench.exchange.apply(batch)
+    assert (first.records, again.records) == (5, 0)
+    assert first.next_offsets == again.next_offsets == {PLACE: 5}
+    assert await count(bench, "inbox") == 5
+
+
+async def test_a_missing_offset_is_not_stepped_over_until_it_is_known_to_be_none(bench: Bench) -> None:
+    batch = [raw(0), raw(2), raw(3)]
+    held = await bench.exchange.apply(batch)
+    assert (held.next_offsets, held.gaps) == ({PLACE: 1}, {PLACE: 1})
+    passed = await bench.exchange.apply(batch, frozenset({PLACE}))
+    assert (passed.next_offsets, passed.records, passed.gaps) == ({PLACE: 4}, 2, {})
+
+
+async def test_the_one_record_that_fails_us_is_found_and_the_others_are_applied(bench: Bench) -> None:
+    await bench.owner.execute(
+        "alter table referral add constraint boom check (sender_referral_id <> 'BATCH-3')"
+    )
+    applied = await bench.exchange.apply([raw(n) for n in range(8)])
+    assert (applied.next_offsets, applied.dead) == ({PLACE: 8}, 1)
+    letters = await bench.owner.fetch(
+        'select reason, "offset", value from dead_letter where topic = $1', TOPIC
+    )
+    assert [(r["reason"], r["offset"]) for r in letters] == [("our-failure", 3)]
+    assert letters[0]["value"] == raw(3).value, "kept whole, to be replayed"
+    assert await count(bench, "inbox") == 7
