@@ -117,7 +117,7 @@ def build(settings: Settings, producer: Sender | None = None) -> Starlette:
         lifespan=_lifespan(settings, login, producer),
     )
     app.router.redirect_slashes = False
-    app.state.routes = declared
+    app.state.routes = ROUTES
     app.state.gauges = metrics.Gauges()
     return app
 

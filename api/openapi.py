@@ -74,13 +74,12 @@ PROBLEMS = {
 
 
 def document(routes: Iterable[Route], base_url: str, version: str) -> dict[str, Any]:
-    """The document of these routes; pages are left out."""
-    listed = [r for r in routes if r.door != "page"]
+    """The document of these routes."""
     named: set[type[Any]] = {*BODIES.values(), *ANSWERS.values(), shapes.Problem}
     types = sorted(named, key=lambda t: f"{t.__module__}.{t.__qualname__}")
     _, components = msgspec.json.schema_components(types, ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
-    for route in listed:
+    for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",

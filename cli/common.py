@@ -5,12 +5,14 @@ Must never print a secret that was not asked for.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import click
 import msgspec
 
 from cli import ready
+from cli.keeping import Keeping
 from infra import kafka
 from infra.kafka import KafkaLogin
 from infra.participants import Participant
@@ -35,7 +37,7 @@ class Exchange(NamedTuple):
     kafka: KafkaLogin
     url: str
     organizations: tuple[Participant, ...] = ()
-    embedded: bool = False
+    data_dir: Path | None = None
 
     def participant(self, organization: str) -> Participant:
         """The credentials of one of its organizations."""
@@ -67,9 +69,9 @@ def find() -> Exchange:
         username=running.kafka.admin.username,
         password=running.kafka.admin.password,
     )
-    return Exchange(
-        configured, running.database_url, login, running.url, tuple(running.organizations), embedded=True
-    )
+    data_dir = Path(running.data_dir)
+    members = tuple(Keeping(data_dir).participants())  # the ready file follows them a moment later
+    return Exchange(configured, running.database_url, login, running.url, members, data_dir)
 
 
 def json_option(command: F) -> F:

@@ -9,8 +9,8 @@ from infra.settings import settings
 @click.command(epilog="Example: refex openapi > openapi.json")
 def openapi() -> None:
     """Print the OpenAPI document."""
-    from api.app import routes
+    from api.app import ROUTES
     from api.openapi import document
     from api.operations import released
 
-    print_json(document(routes()[0], settings().base_url, released()))
+    print_json(document(ROUTES, settings().base_url, released()))

@@ -38,8 +38,8 @@ def add(organization: str, kind: str, name: str, email: str | None, role: str, a
         raise click.ClickException(
             f"{organization} is there already; `refex participant rotate-key {organization}` makes new keys"
         )
-    if exchange.embedded:
-        Keeping(exchange.settings.data_path).replace(made)
+    if exchange.data_dir is not None:
+        Keeping(exchange.data_dir).replace(made)
     _print(made, wants_json(as_json))
 
 
@@ -62,8 +62,8 @@ def rotate_key(organization: str, as_json: bool) -> None:
     """Make ORGANIZATION a new Kafka password and client secret; the old ones end at once."""
     exchange = find()
     changed = run(_rotate(exchange, organization))
-    if exchange.embedded:
-        Keeping(exchange.settings.data_path).replace(changed)
+    if exchange.data_dir is not None:
+        Keeping(exchange.data_dir).replace(changed)
     _print(changed, wants_json(as_json))
 
 
