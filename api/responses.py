@@ -18,15 +18,17 @@ from api.problems import Problem, wrong
 from api.referrals import found
 from producers import envelope
 from referrals import words
-from referrals.lifecycle import LATER, TRANSITIONS
+from referrals.lifecycle import TRANSITIONS
 
-ACTIONS = frozenset(TRANSITIONS) | LATER
+ACTIONS = frozenset(TRANSITIONS)
 # Action -> what its body must hold: (field, list of codes or None for any text).
 NEEDED: dict[str, tuple[tuple[str, str | None], ...]] = {
     "reject": (("reason", "reject_reasons"),),
-    "hold": (("reason", "hold_reasons"),),
+    "hold": (("reason", "hold_reasons"), ("review_date", None)),
     "complete": (("outcome.code", "outcomes"),),
     "fail": (("outcome.code", "outcomes"),),
+    "cancel": (("reason", "withdraw_reasons"),),
+    "correct": (("outcome.code", "outcomes"),),
     "record-service": (("service_event_id", None),),
     "note": (("note", None),),
 }

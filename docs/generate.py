@@ -17,12 +17,14 @@ FOLDER = Path(__file__).parent
 LISTS = {
     "reject_reasons": "Why a CBO says no (`reject`)",
     "hold_reasons": "Why it has to wait (`hold`)",
-    "cancel_reasons": "Why a sender takes it back (`cancel`)",
+    "withdraw_reasons": "Why a CBO gives it back or hands it on (`cancel`, `transfer`)",
+    "cancel_reasons": "Why a sender takes it back",
     "outcomes": "How it ended (`complete`, `fail`)",
     "need_outcomes": "What became of the need",
     "review_reasons": "Why a person at the hub must look",
     "refusal_reasons": "Why the exchange refuses a referral",
 }
+AS_SAID = "`completed` or `failed`, as the outcome says"
 HEAD = """\
 # The flow
 
@@ -41,7 +43,7 @@ def flow() -> str:
         "## A hop\n\nOne recipient's turn: what its CBO may do in which status. Actions that leave the status as it "
         "is stand on the state itself.\n",
         _mermaid("stateDiagram-v2", _states()),
-        _table(("action", "in status", "leads to", "fact", "reason from"), _actions()),
+        _table(("action", "in status", "leads to", "fact", "reason from", "until"), _actions()),
         "## What an answer makes of the referral\n",
         _table(("fact", "hop", "referral"), _after()),
         f"A referral is over when it is {', '.join(sorted(f'`{s}`' for s in TERMINAL))}.\n",
@@ -97,9 +99,10 @@ def _actions() -> Iterator[tuple[str, ...]]:
         yield (
             f"`{action}`",
             every,
-            row.target or "stays",
+            row.target or (AS_SAID if row.reasons == "outcomes" else "stays"),
             f"`{fact}`",
             f"`{row.reasons}`" if row.reasons else "",
+            f"{row.window.days} days after it closed" if row.window else "",
         )
 
 

@@ -32,6 +32,7 @@ class RejectionReason(StrEnum):
     ILLEGAL = "illegal"
     INVALID = "invalid"
     CLOSED = "closed"
+    TAKEN = "taken"
 
 
 NEXT_STEP: dict[str, str] = {
@@ -51,4 +52,5 @@ NEXT_STEP: dict[str, str] = {
     "stale": "read the referral again and answer the version you see",
     "illegal": "read the referral again; its status does not allow this action",
     "closed": "the referral is closed; send a new one",
+    "taken": "another organization helps with this referral; do not contact the person",
 }

@@ -63,6 +63,12 @@ class ReferralCancelled(_Event, frozen=True, tag="referral-cancelled"):
     reason: str
 
 
+class ReferralEnteredInError(_Event, frozen=True, tag="referral-entered-in-error"):
+    """The sender says that this referral should never have been; it may follow any end."""
+
+    reason: str
+
+
 class ExcludedBy(Struct, frozen=True):
     rule: str
     detail: str
@@ -147,6 +153,39 @@ class HopCancelled(HopEvent, frozen=True, tag="hop-cancelled"):
     reason: str
 
 
+class HopWithdrawn(HopEvent, frozen=True, tag="hop-withdrawn"):
+    """Its CBO gives back what it had accepted; reason from withdraw_reasons."""
+
+    reason: str
+
+
+class HopTransferred(HopEvent, frozen=True, tag="hop-transferred"):
+    """Its CBO hands it on: to the organization it names, or to whom routing finds."""
+
+    reason: str
+    to: str | None = None
+
+
+class HopSuperseded(HopEvent, frozen=True, tag="hop-superseded"):
+    """A request that lost: another organization has accepted; this one is told not to contact the person."""
+
+    reason: str = "accepted-elsewhere"
+
+
+class HopReopened(HopEvent, frozen=True, tag="hop-reopened"):
+    """A closed turn goes on; the outcome it had is in the facts before."""
+
+
+class OutcomeCorrected(HopEvent, frozen=True, tag="outcome-corrected"):
+    """The outcome as it should have been said, with the one that was; `status` is the hop's and referral's."""
+
+    status: str
+    outcome: str
+    need: str
+    outcome_before: str
+    need_before: str
+
+
 class ContactMade(HopEvent, frozen=True, tag="contact-made"):
     method: str | None = None
     reached: bool | None = None
@@ -178,6 +217,7 @@ Event = (
     | ReferralRefused
     | ReviewNeeded
     | ReferralCancelled
+    | ReferralEnteredInError
     | RoutingDecided
     | ServiceAssigned
     | HopRequested
@@ -190,6 +230,11 @@ Event = (
     | HopCompleted
     | HopFailed
     | HopCancelled
+    | HopWithdrawn
+    | HopTransferred
+    | HopSuperseded
+    | HopReopened
+    | OutcomeCorrected
     | ContactMade
     | ServiceDelivered
     | NoteAdded

@@ -130,6 +130,10 @@ HOP_AFTER: dict[type[Any], tuple[HopStatus, ReferralStatus | None]] = {
     e.HopCompleted: (HopStatus.COMPLETED, ReferralStatus.COMPLETED),
     e.HopFailed: (HopStatus.FAILED, ReferralStatus.FAILED),
     e.HopCancelled: (HopStatus.CANCELLED, ReferralStatus.RECEIVED),
+    e.HopWithdrawn: (HopStatus.CANCELLED, ReferralStatus.RECEIVED),
+    e.HopTransferred: (HopStatus.REJECTED, ReferralStatus.RECEIVED),
+    e.HopSuperseded: (HopStatus.CANCELLED, ReferralStatus.RECEIVED),
+    e.HopReopened: (HopStatus.IN_PROGRESS, ReferralStatus.IN_PROGRESS),
 }
 
 
@@ -142,12 +146,26 @@ def _hop_answered(state: Referral, event: Any, sealed: bytes, at: datetime) -> C
         answer["waitlist"] = event.waitlist
     hops = tuple(structs.replace(h, **answer) if h.hop == event.hop else h for h in state.hops)
     changes: Changes = {"hops": hops, "status": referral_status or state.status}
-    if isinstance(event, e.HopAccepted) and state.accepted_at is None:
-        changes["accepted_at"] = at
+    if isinstance(event, e.HopAccepted):
+        changes |= {"accepted_at": state.accepted_at or at, "reason": None, "detail": None}
     if isinstance(event, e.HopCompleted | e.HopFailed):
         outcome = Outcome(event.outcome, event.need)
         changes |= {"outcome": outcome, "outcome_sealed": sealed, "closed_at": at}
     return changes
+
+
+def _hop_reopened(state: Referral, event: e.HopReopened, sealed: bytes, at: datetime) -> Changes:
+    changes = _hop_answered(state, event, sealed, at)
+    hops = tuple(structs.replace(h, reason=None) if h.hop == event.hop else h for h in changes["hops"])
+    return changes | {"hops": hops, "outcome": None, "outcome_sealed": b"", "closed_at": None}
+
+
+def _corrected(state: Referral, event: e.OutcomeCorrected, sealed: bytes, at: datetime) -> Changes:
+    answer: Changes = {"status": HopStatus(event.status), "reason": event.outcome}
+    hops = tuple(structs.replace(h, **answer) if h.hop == event.hop else h for h in state.hops)
+    outcome = Outcome(event.outcome, event.need)
+    status = ReferralStatus(event.status)
+    return {"hops": hops, "status": status, "outcome": outcome, "outcome_sealed": sealed}
 
 
 def _hop_requested(state: Referral, event: e.HopRequested, sealed: bytes, at: datetime) -> Changes:
@@ -169,7 +187,7 @@ def _amended(state: Referral, event: e.ReferralAmended, sealed: bytes, at: datet
 
 def _ended(status: ReferralStatus) -> Callable[[Referral, Any, bytes, datetime], Changes]:
     def evolve_to_end(state: Referral, event: Any, sealed: bytes, at: datetime) -> Changes:
-        return {"status": status, "reason": event.reason, "closed_at": at}
+        return {"status": status, "reason": event.reason, "closed_at": state.closed_at or at}
 
     return evolve_to_end
 
@@ -197,6 +215,9 @@ _EVOLVE: dict[type[Any], Callable[[Referral, Any, bytes, datetime], Changes]] = 
     e.ReferralAmended: _amended,
     e.ReferralRefused: _ended(ReferralStatus.REFUSED),
     e.ReferralCancelled: _ended(ReferralStatus.CANCELLED),
+    e.ReferralEnteredInError: _ended(ReferralStatus.ENTERED_IN_ERROR),
+    e.HopReopened: _hop_reopened,
+    e.OutcomeCorrected: _corrected,
     e.ReviewNeeded: _review_needed,
     e.RoutingDecided: _unchanged,
     e.ServiceAssigned: _unchanged,

@@ -11,6 +11,7 @@ from msgspec import structs
 from referrals import ids
 from referrals.commands import Rejection
 from referrals.state import Referral
+from referrals.words import HELD
 from stream_processors.decode import Arrival, Poison
 from stream_processors.work import Work, Written
 
@@ -54,7 +55,7 @@ def changed_row(r: Referral, work: Work) -> tuple[Any, ...]:
 
 
 def hop_rows(r: Referral, work: Work) -> list[tuple[Any, ...]]:
-    """The rows of `hop` that are new or changed."""
+    """The rows of `hop` that are new or changed; those held come last, because only one may be at any instant."""
     before = work.loaded.referrals.get(r.id)
     known = before.hops if before else ()
     return [
@@ -62,7 +63,7 @@ def hop_rows(r: Referral, work: Work) -> list[tuple[Any, ...]]:
             *(r.id, h.hop, h.number, r.sender, h.organization, r.payer, h.service, str(h.status), h.reason),
             *(h.requested_at, h.due_at, h.answered_at),
         )
-        for h in r.hops
+        for h in sorted(r.hops, key=lambda h: h.status in HELD)
         if h not in known
     ]
 

@@ -21,6 +21,7 @@ REASONS = {
     "needs-review": "review_reasons",
     "refused": "refusal_reasons",
     "cancelled": "cancel_reasons",
+    "entered-in-error": "cancel_reasons",
     "on-hold": "hold_reasons",
     "rejected": "reject_reasons",
     "completed": "outcomes",

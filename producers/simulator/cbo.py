@@ -5,6 +5,7 @@ Comes in: referrals it may see. Goes out: answers. Must never answer for another
 
 import time
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from producers.exchange_client import ExchangeClient, Refused
@@ -61,10 +62,20 @@ class Desk:
     async def _answer(self, referral: str, hop: str, answer: dict[str, Any]) -> None:
         self._steps[hop] = self._steps.get(hop, 0) + 1
         try:
-            after = await self._client.post(f"/v1/referrals/{referral}/responses", answer)
+            after = await self._client.post(
+                f"/v1/referrals/{referral}/responses", dated(answer, datetime.now(UTC).date())
+            )
         except Refused as error:
             if error.status not in (404, 409):  # somebody was faster, or it is not ours any more
                 raise
             return
         if isinstance(after, dict) and "hops" in after:
             self._plan(after)
+
+
+def dated(answer: dict[str, Any], today: date) -> dict[str, Any]:
+    """The answer with its review date; chances know days, not dates, so that a story stays the same."""
+    if "review_in_days" not in answer:
+        return answer
+    rest = {k: v for k, v in answer.items() if k != "review_in_days"}
+    return rest | {"review_date": (today + timedelta(days=answer["review_in_days"])).isoformat()}

@@ -62,7 +62,8 @@ def _details(rng: Random, action: str, hop: str, steps: int) -> Answer:
     if action == "fail":
         return {"outcome": {"code": _drawn(rng, FAIL), "need": "unresolved"}}
     if action == "hold":
-        return {"reason": _drawn(rng, HOLD), "waitlist": {"position": rng.randrange(1, 20)}}
+        held = {"reason": _drawn(rng, HOLD), "waitlist": {"position": rng.randrange(1, 20)}}
+        return held | {"review_in_days": rng.randrange(3, 22)}
     if action == "contact":
         return {"method": rng.choice(("phone", "text", "visit")), "reached": rng.random() < 0.6}
     if action == "record-service":

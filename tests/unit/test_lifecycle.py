@@ -11,11 +11,12 @@ from referrals import commands as c
 from referrals.lifecycle import TRANSITIONS, allowed_actions, decide
 from referrals.placing import World
 from referrals.state import HOP_AFTER, Referral, evolve
-from referrals.words import HELD, HopStatus, ReferralStatus
+from referrals.words import HELD, TERMINAL, HopStatus, ReferralStatus
 from tests.support.referrals import NOW, REFERRAL, envelope, service, submit, world
 
 PANTRIES = [service(f"pantry-{n}") for n in range(1, 5)]
 WORLD = world(*PANTRIES)
+REVIEW = {"review_date": "2026-12-01"}
 
 
 def act(
@@ -68,7 +69,7 @@ def test_start_is_optional_before_complete_and_fail() -> None:
     assert (
         step(step(sent(), "accept"), "complete", outcome_code="enrolled").status is ReferralStatus.COMPLETED
     )
-    held = step(step(sent(), "accept"), "hold", reason="waitlist")
+    held = step(step(sent(), "accept"), "hold", reason="waitlist", details=REVIEW)
     assert step(held, "fail", outcome_code="client-unreachable").status is ReferralStatus.FAILED
 
 
@@ -201,11 +202,15 @@ def test_another_organizations_hop_is_not_answered() -> None:
     assert isinstance(rejected, c.Rejection) and rejected.reason == "not-permitted"
 
 
-def test_every_hop_status_is_reached_by_some_event_and_terminal_ones_offer_no_way_on() -> None:
+def test_every_hop_status_is_reached_by_some_event_and_only_named_ways_lead_on_from_an_end() -> None:
     reached = {status for status, _ in HOP_AFTER.values()} | {HopStatus.REQUESTED}
     assert reached == set(HopStatus)
+    ways = {
+        HopStatus.EXPIRED: ("accept", "note"),
+        **dict.fromkeys((HopStatus.COMPLETED, HopStatus.FAILED), ("correct", "reopen", "note")),
+    }
     for status in set(HopStatus) - HELD - {HopStatus.REQUESTED}:
-        assert allowed_actions(status) == ("note",)
+        assert allowed_actions(status) == ways.get(status, ("note",))
 
 
 def test_each_transition_leads_where_its_event_leads() -> None:
@@ -216,15 +221,16 @@ def test_each_transition_leads_where_its_event_leads() -> None:
 
 ANSWERS = st.sampled_from(
     [
-        c.Respond(action=a, reason=r, outcome_code=o)
+        c.Respond(action=a, reason=r, outcome_code=o, details=d)
         for a in TRANSITIONS
-        for r in ("no-capacity", "waitlist", None)
+        for r in ("no-capacity", "waitlist", "need-met", None)
         for o in ("enrolled", "moved", None)
+        for d in (REVIEW, {"organization": "pantry-4"})
     ]
     + [
         c.Cancel("need-met"),
-        c.DeadlineDue("first-response", 1),
-        c.DeadlineDue("first-response", 2),
+        c.Cancel("entered-in-error"),
+        *(c.DeadlineDue("first-response", n) for n in (1, 2, 3)),
         c.Assign(PANTRIES[3].id),
         submit(),
         submit(priority="stat"),
@@ -236,22 +242,39 @@ ACTORS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=2000, deadline=None)
 @given(st.lists(st.tuples(ANSWERS, ACTORS), max_size=25))
 def test_no_interleaving_breaks_an_invariant(steps: list[tuple[c.Command, str]]) -> None:
     state, facts = sent(), 3
     for command, who in steps:
-        decision = decide(state, command, envelope(who), WORLD)
-        if isinstance(decision, c.Rejection):
+        before, decision = state, decide(state, command, envelope(who), WORLD)
+        if not isinstance(decision, tuple) or not decision:
             continue
         for fact in decision:
             state = evolve(state, REFERRAL, fact, NOW)
             facts += 1
-        organizations = [h.organization for h in state.hops]
+            assert sum(h.status in HELD for h in state.hops) <= 1, "at most one held hop, after every fact"
         assert state.version == facts, "versions are 1..n"
-        assert sum(h.status in HELD for h in state.hops) <= 1, "at most one held hop"
-        assert len(organizations) == len(set(organizations)), "never the same organization twice"
-        assert len(state.hops) <= 4, "three by routing, and what the hub adds"
-        closed = state.status in {ReferralStatus.COMPLETED, ReferralStatus.FAILED, ReferralStatus.CANCELLED}
-        assert not (closed and state.open_hops), "a closed referral asks nobody"
         assert isinstance(state, Referral)
+        assert who != "other-clinic" or isinstance(command, c.DeadlineDue), "a stranger changes nothing"
+        holds_together(before, state)
+
+
+def holds_together(before: Referral, state: Referral) -> None:
+    """What is true of every referral at rest, and of every step to it."""
+    organizations = [h.organization for h in state.hops]
+    held = [h for h in state.hops if h.status in HELD]
+    asked = [h for h in state.open_hops if h not in held]
+    assert len(organizations) == len(set(organizations)), "never the same organization twice"
+    assert len(state.hops) <= 4, "three by routing, and what the hub adds"
+    assert not (state.status in TERMINAL and state.open_hops), "a closed referral asks nobody"
+    assert not (held and asked), "who accepted is alone"
+    if held:
+        assert str(state.status) == held[0].status, "the referral is as far as who holds it"
+    assert (state.closed_at is not None) == (state.status in TERMINAL)
+    if state.status in (ReferralStatus.COMPLETED, ReferralStatus.FAILED):
+        assert (
+            state.outcome is not None and [h.status for h in state.hops].count(HopStatus(state.status)) == 1
+        )
+    if before.status is ReferralStatus.ENTERED_IN_ERROR:
+        assert state.status is before.status, "what was entered in error stays so"

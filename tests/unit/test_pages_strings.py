@@ -103,7 +103,15 @@ def test_no_string_is_unused() -> None:
 
 
 def test_reviewed_lists_have_labels_in_both_languages() -> None:
-    for name in ("domains", "outcomes", "reject_reasons", "hold_reasons", "cancel_reasons", "review_reasons"):
+    for name in (
+        "domains",
+        "outcomes",
+        "reject_reasons",
+        "hold_reasons",
+        "cancel_reasons",
+        "withdraw_reasons",
+        "review_reasons",
+    ):
         for code, row in words.table(name).items():
             assert row["label_en"], (name, code)
             assert row["label_es"], (name, code)

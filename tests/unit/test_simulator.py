@@ -1,13 +1,14 @@
 """Simulated people answer as the rules allow, the same way every time; no hop is answered by a stranger."""
 
 from collections import Counter
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from producers.simulator import chances
-from producers.simulator.cbo import Desk
+from producers.simulator.cbo import Desk, dated
 from referrals import words
 from referrals.lifecycle import TRANSITIONS
 from referrals.words import HopStatus
@@ -52,6 +53,12 @@ class Inbox:
     async def post(self, path: str, body: dict[str, Any], content_type: str = "") -> Any:
         self.posted.append((path, body))
         return self.referral | {"hops": []}
+
+
+def test_a_hold_names_a_day_to_come() -> None:
+    held = dated({"action": "hold", "reason": "waitlist", "review_in_days": 3}, date(2026, 12, 30))
+    assert held == {"action": "hold", "reason": "waitlist", "review_date": "2027-01-02"}
+    assert dated({"action": "accept"}, date(2026, 12, 30)) == {"action": "accept"}
 
 
 async def test_a_desk_answers_its_own_hop_once(monkeypatch: pytest.MonkeyPatch) -> None:
