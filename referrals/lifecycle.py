@@ -9,8 +9,8 @@ from typing import Any
 
 from referrals import commands as c
 from referrals import events as e
-from referrals import words
 from referrals.answering import Decision, respond
+from referrals.cancelling import cancel
 from referrals.errors import RejectionReason as No
 from referrals.placing import World, place
 from referrals.state import Referral
@@ -28,24 +28,6 @@ def decide(state: Referral | None, command: c.Command, envelope: c.Envelope, wor
     if state is None:
         return c.Rejection(No.UNKNOWN_REFERRAL, "no such referral; send it first")
     return _DECIDE[type(command)](state, command, envelope, world)
-
-
-def _cancel(state: Referral, command: c.Cancel, envelope: c.Envelope, world: World) -> Decision:
-    """The sender takes it back, or says it should never have been; the reason's row says which end that is."""
-    if envelope.organization != state.sender:
-        return c.Rejection(No.NOT_PERMITTED, "only its sender takes a referral back")
-    row = words.table("cancel_reasons").get(command.reason)
-    end = ReferralStatus(row["ends"]) if row else ReferralStatus.CANCELLED
-    if state.status is end:
-        return ()
-    in_error = end is ReferralStatus.ENTERED_IN_ERROR
-    if state.status in words.TERMINAL and not in_error:
-        return c.Rejection(No.CLOSED, f"the referral is {state.status}; it cannot be cancelled any more")
-    if row is None:
-        return c.Rejection(No.INVALID, f"reason must be one of {', '.join(words.table('cancel_reasons'))}")
-    hops = [e.Fact(e.HopCancelled(hop=h.hop, reason=command.reason)) for h in state.open_hops]
-    ended = e.ReferralEnteredInError if in_error else e.ReferralCancelled
-    return (*hops, e.Fact(ended(reason=command.reason), world.seal((command.note or "").encode())))
 
 
 def _assign(state: Referral, command: c.Assign, envelope: c.Envelope, world: World) -> Decision:
@@ -86,7 +68,7 @@ def _deadline_due(state: Referral, command: c.DeadlineDue, envelope: c.Envelope,
 
 _DECIDE: dict[type[Any], Callable[[Referral, Any, c.Envelope, World], Decision]] = {
     c.Respond: respond,
-    c.Cancel: _cancel,
+    c.Cancel: cancel,
     c.Assign: _assign,
     c.Authorize: _authorize,
     c.DeadlineDue: _deadline_due,

@@ -5,6 +5,7 @@ Comes in: the referral, the world as loaded, whom this event has just tried. Goe
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
@@ -21,6 +22,7 @@ class World(NamedTuple):
     """What decisions may look at besides the referral: all loaded before, all frozen for the decision.
 
     `organizations`: id -> type of the active ones. `loads`: open hops per organization. `seal`: bytes -> bytes.
+    `tombstones`: referral id -> reason, of the cancels that came before their submission.
     """
 
     directory: Directory
@@ -28,6 +30,7 @@ class World(NamedTuple):
     organizations: Mapping[str, str]
     hub: str
     seal: Callable[[bytes], bytes]
+    tombstones: Mapping[UUID, str] = MappingProxyType({})
 
     def request(self, state: Referral, service: Service, at: datetime) -> e.HopRequested:
         """The fact that asks a service: the next hop, with its deadline from the contract."""

@@ -11,6 +11,7 @@ from msgspec import structs
 from referrals import commands as c
 from referrals import events as e
 from referrals import ids, words
+from referrals.cancelling import ended
 from referrals.check import parse_time
 from referrals.consent import consent
 from referrals.contracts import contract_for
@@ -39,6 +40,8 @@ def submit(
         detail = f"an organization of type {sender} does not send referrals"
         return (first, e.Fact(e.ReferralRefused(reason="not-permitted", detail=detail)))
     referral = ids.referral_id(envelope.organization, command.submission.sender_referral_id)
+    if (reason := world.tombstones.get(referral)) is not None:
+        return (first, e.Fact(ended(reason)))
     fresh = evolve(None, referral, first, envelope.at)
     return (first, *_onward(fresh, command.submission, envelope, world))
 

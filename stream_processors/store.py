@@ -5,6 +5,7 @@ Comes in: an open transaction. Goes out: what was loaded, then rows. A version t
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -46,7 +47,14 @@ async def load(connection: Connection, records: Sequence[Arrival | Poison]) -> L
         referrals={r["id"]: _referral(r) for r in referrals},
         streams={(r["kind"], r["id"]): (r["version"], r["tenant"]) for r in streams},
         lanes={r["lane"]: r["seq"] for r in lanes},
+        tombstones=await _tombstones(connection, set(wanted) - {r["id"] for r in referrals}),
     )
+
+
+async def _tombstones(connection: Connection, unknown: set[UUID]) -> dict[UUID, str]:
+    """What waits for the referrals of this batch that we have not heard of before."""
+    rows = await connection.fetch(SQL["load_tombstones"], sorted(unknown)) if unknown else []
+    return {r["id"]: r["reason"] for r in rows}
 
 
 async def save(connection: Connection, work: Work, webhooks: frozenset[str]) -> None:

@@ -23,6 +23,9 @@ select s.kind, s.id, s.version, s.tenant
 from unnest($1::text[], $2::uuid[]) as want (kind, id)
 join stream s using (kind, id)
 
+-- name: load_tombstones
+select id, data ->> 'reason' as reason from stream where kind = 'tombstone' and id = any ($1::uuid[])
+
 -- name: insert_referrals
 insert into referral (id, tenant, sender, recipients, payer, hub, sender_referral_id, person_key, status, version,
     domain, priority, contract, reviewed, state, sealed, outcome_sealed, decision, requested_at, created_at,

@@ -4,6 +4,7 @@ Comes in: arrivals and what was loaded for them. Goes out: rows to save. Later r
 """
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import msgspec
 
 from referrals import commands as c
 from referrals import events as e
+from referrals.cancelling import cancel_unknown
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
 from referrals.ids import origin_id
@@ -30,6 +32,7 @@ class Loaded(NamedTuple):
     referrals: Mapping[UUID, Referral]
     streams: Mapping[Key, tuple[int, str]]
     lanes: Mapping[int, int]
+    tombstones: Mapping[UUID, str] = MappingProxyType({})
 
 
 class Written(NamedTuple):
@@ -67,7 +70,8 @@ class Work:
     def __init__(self, loaded: Loaded, world: World) -> None:
         self.loaded = loaded
         self.loads: dict[str, int] = dict(world.loads)
-        self.world = world._replace(loads=self.loads)
+        self.tombstones: dict[UUID, str] = dict(loaded.tombstones)
+        self.world = world._replace(loads=self.loads, tombstones=self.tombstones)
         self.referrals: dict[UUID, Referral] = dict(loaded.referrals)
         self.changed: dict[UUID, None] = {}
         self.decisions: dict[UUID, bytes] = {}
@@ -104,6 +108,9 @@ class Work:
 
     def _decide(self, arrival: Arrival, command: c.Command) -> None:
         state = self.referrals.get(arrival.stream_id)
+        if state is None and isinstance(command, c.Cancel):
+            self._entomb(arrival, command)
+            return
         decision = decide(state, command, arrival.envelope, self.world)
         if isinstance(decision, c.Rejection):
             self._reject(arrival, decision)
@@ -116,6 +123,17 @@ class Work:
             self.changed[state.id] = None
         outcome = "applied" if decision else "no-effect"
         self.inbox.append(InboxRow(arrival, outcome, version=state.version if state else None))
+
+    def _entomb(self, arrival: Arrival, command: c.Cancel) -> None:
+        """A cancel that overtook its submission is kept, so that the submission meets it."""
+        found = cancel_unknown(arrival.stream_id, command, arrival.envelope, self.world)
+        if isinstance(found, c.Rejection):
+            self._reject(arrival, found)
+        elif found is None:
+            self.inbox.append(InboxRow(arrival, "no-effect"))
+        else:
+            self.tombstones[arrival.stream_id] = command.reason
+            self._record(arrival, found)
 
     def _note(self, arrival: Arrival, state: Referral, fact: e.Fact) -> None:
         event = fact.event

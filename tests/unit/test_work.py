@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from producers import envelope
 from producers.envelope import Record, Said
 from referrals import check, ids
@@ -70,6 +72,45 @@ def test_the_same_event_id_of_another_organization_is_another_event() -> None:
     foreign = envelope.responded(Said(ids.event_id("pantry", "a"), "other-pantry", NOW), REFERRAL, "accept")
     work = done(records(submission(), foreign, accept()))
     assert [i.outcome for i in work.inbox] == ["applied", "rejected", "applied"]
+
+
+def cancel(name: str = "x", reason: str = "client-withdrew", who: str = "clinic") -> Record:
+    return envelope.cancelled(said(who, name), "R-1", reason, "a note")
+
+
+def test_a_cancel_that_overtook_its_submission_meets_it_in_the_same_batch() -> None:
+    work = done(records(cancel(), submission(), submission("again", priority="urgent"), accept()))
+    state = work.referrals[REFERRAL]
+    assert (state.status, state.reason, state.hops) == (ReferralStatus.CANCELLED, "client-withdrew", ())
+    told = [(h.kind, h.type, h.version) for h in work.history if h.kind != "refusal"]
+    assert told == [
+        ("tombstone", "referral-tombstoned", 1),
+        ("referral", "referral-received", 1),
+        ("referral", "referral-cancelled", 2),
+    ]
+    assert [i.outcome for i in work.inbox] == ["applied", "applied", "rejected", "rejected"]
+    assert list(work.streams) == [("tombstone", REFERRAL)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [("need-met", ReferralStatus.CANCELLED), ("entered-in-error", ReferralStatus.ENTERED_IN_ERROR)],
+)
+def test_a_tombstone_of_an_earlier_batch_is_met_too(reason: str, status: ReferralStatus) -> None:
+    work = done(records(cancel(), submission()), tombstones={REFERRAL: reason})
+    assert [i.outcome for i in work.inbox] == ["no-effect", "applied"]
+    assert work.referrals[REFERRAL].status is status and not work.streams
+
+
+def test_a_cancel_nobody_may_give_leaves_no_tombstone() -> None:
+    work = done(records(cancel(reason="mood"), cancel("y", who="stranger"), submission()))
+    assert [i.reason for i in work.inbox] == ["invalid", "unknown-referral", None]
+    assert not work.streams and work.referrals[REFERRAL].status is ReferralStatus.REQUESTED
+
+
+def test_another_senders_cancel_before_its_own_submission_is_about_its_own_referral() -> None:
+    work = done(records(cancel(who="other-clinic"), submission()))
+    assert work.referrals[REFERRAL].status is ReferralStatus.REQUESTED
 
 
 def test_a_rejected_command_takes_no_version_and_is_answered_by_its_id() -> None:
