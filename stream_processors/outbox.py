@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from avro_schemas import codec, topics
+from referrals.cancelling import TOMBSTONE
 
 
 class Out(NamedTuple):
@@ -35,6 +36,9 @@ def outputs(row: Row, readers: frozenset[str], dead: Row | None) -> list[Out]:
         refusal = msgspec.json.decode(row["data"], type=dict[str, Any])
         about = str(refusal.get("stream_id", "")) if refusal.get("stream_kind") == "referral" else ""
         found.append(_feedback(row["tenant"], row, about, refusal))
+    if row["kind"] == TOMBSTONE and row["tenant"] in readers:  # version 0: the referral's own begin at 1
+        data = msgspec.json.decode(row["data"], type=dict[str, Any])
+        found.append(_feedback(row["tenant"], row, str(row["stream_id"]), {"reason": data["reason"]}))
     if dead is not None:
         found.append(_dead_letter(row, dead))
     return found

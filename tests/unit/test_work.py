@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from producers import envelope
 from producers.envelope import Record, Said
@@ -100,6 +102,16 @@ def test_a_tombstone_of_an_earlier_batch_is_met_too(reason: str, status: Referra
     work = done(records(cancel(), submission()), tombstones={REFERRAL: reason})
     assert [i.outcome for i in work.inbox] == ["no-effect", "applied"]
     assert work.referrals[REFERRAL].status is status and not work.streams
+
+
+@given(st.permutations(["s", "c", "a", "p"]))
+def test_in_whatever_order_they_come_a_cancel_wins_and_nobody_is_left_asked(order: list[str]) -> None:
+    one = {"s": submission(), "c": cancel(), "a": accept(), "p": submission("p", priority="stat")}
+    work = done(records(*(one[name] for name in order)))
+    state = work.referrals[REFERRAL]
+    assert (state.status, state.open_hops) == (ReferralStatus.CANCELLED, ())
+    versions = [h.version for h in work.history if h.kind == "referral"]
+    assert versions == list(range(1, len(versions) + 1)) and len(work.inbox) == 4
 
 
 def test_a_cancel_nobody_may_give_leaves_no_tombstone() -> None:

@@ -1,0 +1,38 @@
+"""Where a fact goes: the log, and the sender's feedback where it concerns the sender."""
+
+from typing import Any
+
+import msgspec
+
+from avro_schemas import codec, topics
+from stream_processors.outbox import outputs
+from tests.support.referrals import NOW, REFERRAL, envelope
+
+TOMBSTONE: dict[str, Any] = {
+    "kind": "tombstone",
+    "stream_id": REFERRAL,
+    "version": 1,
+    "lane": 3,
+    "lane_seq": 9,
+    "type": "referral-tombstoned",
+    "actor_organization": "clinic",
+    "actor_user": None,
+    "channel": "kafka",
+    "event_id": envelope("clinic").event_id,
+    "occurred_at": NOW,
+    "at": NOW,
+    "tenant": "clinic",
+    "sender": None,
+    "status": None,
+    "data": msgspec.json.encode({"reason": "need-met", "sender": "clinic"}),
+    "sealed": b"",
+}
+
+
+def test_a_sender_hears_that_its_early_cancel_waits_and_it_takes_no_version() -> None:
+    log, heard = outputs(TOMBSTONE, frozenset({"clinic"}), None)
+    assert (log.topic, heard.topic) == (topics.EXCHANGE_EVENT, topics.feedback("clinic"))
+    said = codec.decode(heard.value)[1]
+    assert said["referral_id"] == str(REFERRAL) and said["version"] == 0
+    assert (said["type"], said["reason"]) == ("referral-tombstoned", "need-met")
+    assert [o.topic for o in outputs(TOMBSTONE, frozenset({"other-clinic"}), None)] == [topics.EXCHANGE_EVENT]
