@@ -19,6 +19,7 @@ LISTS = {
     "hold_reasons": "Why it has to wait (`hold`)",
     "withdraw_reasons": "Why a CBO gives it back or hands it on (`cancel`, `transfer`)",
     "cancel_reasons": "Why a sender takes it back",
+    "told_reasons": "What an organization is told whose turn the exchange ended",
     "outcomes": "How it ended (`complete`, `fail`)",
     "need_outcomes": "What became of the need",
     "review_reasons": "Why a person at the hub must look",

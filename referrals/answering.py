@@ -125,7 +125,10 @@ def _alone(state: Referral, hop: Hop, command: c.Respond, envelope: c.Envelope, 
 def _accepted(state: Referral, hop: Hop, command: c.Respond, envelope: c.Envelope, world: World) -> Decision:
     """The first to accept wins; who else was asked is told, before this organization holds it."""
     others = (h for h in state.hops if h.status is HopStatus.REQUESTED and h.hop != hop.hop)
-    return (*(e.Fact(e.HopSuperseded(hop=h.hop)) for h in others), _fact(hop, command, world))
+    return (
+        *(e.Fact(e.HopSuperseded(hop=h.hop, reason="accepted-elsewhere")) for h in others),
+        _fact(hop, command, world),
+    )
 
 
 def _given_back(

@@ -167,9 +167,9 @@ class HopTransferred(HopEvent, frozen=True, tag="hop-transferred"):
 
 
 class HopSuperseded(HopEvent, frozen=True, tag="hop-superseded"):
-    """A request that lost: another organization has accepted; this one is told not to contact the person."""
+    """A request that lost: another organization has accepted; this one is told, by a reason of told_reasons."""
 
-    reason: str = "accepted-elsewhere"
+    reason: str
 
 
 class HopReopened(HopEvent, frozen=True, tag="hop-reopened"):

@@ -11,21 +11,22 @@ from msgspec import Struct
 
 from api.pages import marks, when
 from api.pages.text import Text, spelled
+from referrals import words
 from referrals.words import TERMINAL
 
 View = Mapping[str, Any]
 Model = dict[str, Any]
 
-# status -> the list of reviewed codes its reason or outcome comes from
+# status -> the lists of reviewed codes its reason or outcome may come from; the first that knows the code explains it
 REASONS = {
-    "needs-review": "review_reasons",
-    "refused": "refusal_reasons",
-    "cancelled": "cancel_reasons",
-    "entered-in-error": "cancel_reasons",
-    "on-hold": "hold_reasons",
-    "rejected": "reject_reasons",
-    "completed": "outcomes",
-    "failed": "outcomes",
+    "needs-review": ("review_reasons",),
+    "refused": ("refusal_reasons",),
+    "cancelled": ("cancel_reasons", "withdraw_reasons", "told_reasons"),
+    "entered-in-error": ("cancel_reasons",),
+    "on-hold": ("hold_reasons",),
+    "rejected": ("reject_reasons", "withdraw_reasons"),
+    "completed": ("outcomes",),
+    "failed": ("outcomes",),
 }
 
 
@@ -53,7 +54,10 @@ class Show(Struct, frozen=True):
 
     def reason(self, status: str, code: str | None) -> str:
         """The label of the reason or outcome that goes with a status."""
-        return self.text.label(REASONS.get(status, ""), code) if status in REASONS and code else ""
+        if not code or status not in REASONS:
+            return ""
+        lists = REASONS[status]
+        return self.text.label(next((name for name in lists if code in words.table(name)), lists[0]), code)
 
     def hop(self, referral: View) -> View | None:
         """The hop whose turn it is, else the last one."""

@@ -111,6 +111,15 @@ def test_buttons_follow_the_transition_table(status: HopStatus) -> None:
     assert set(shown) <= {b.name for b in cards.BUTTONS if set(b.needs) & allowed}
 
 
+@pytest.mark.parametrize("status", ["cancelled", "rejected"])
+@pytest.mark.parametrize("table", ["withdraw_reasons", "told_reasons"])
+def test_whatever_ended_a_turn_is_said_in_words(status: str, table: str) -> None:
+    spanish = Show(Text("es"), NOW)
+    for code, row in words.table(table).items():
+        if status == "cancelled" or table == "withdraw_reasons":
+            assert spanish.reason(status, code) == row["label_es"]
+
+
 def test_every_hop_status_is_under_one_tab_and_has_a_look() -> None:
     assert sorted(s for statuses in cards.TABS.values() for s in statuses) == sorted(HopStatus)
     assert set(marks.LOOKS) == set(HopStatus) | set(words.ReferralStatus)

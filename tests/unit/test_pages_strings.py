@@ -110,6 +110,7 @@ def test_reviewed_lists_have_labels_in_both_languages() -> None:
         "hold_reasons",
         "cancel_reasons",
         "withdraw_reasons",
+        "told_reasons",
         "review_reasons",
     ):
         for code, row in words.table(name).items():
