@@ -15,12 +15,14 @@ from msgspec import Struct
 
 from producers.hsds import places
 from producers.hsds.report import Where
+from producers.hsds.values import STATUSES
 from producers.languages import two_letters
 from referrals import words
 from referrals.directory import Service
 
-STATUSES = ("active", "inactive", "defunct", "temporarily closed")
 IDENTIFIER_TYPE = "refex"
+OWN = ("services", "locations", "programs")
+"""What of an organization is not repeated beside each of its services."""
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -35,7 +37,7 @@ class Imported(Struct, frozen=True):
 
 def imported(where: Where, row: dict[str, Any], organization: dict[str, Any]) -> Imported | None:
     """The service of a record; None when it lacks an id, a name or an organization."""
-    body, owner = _clean(row), _clean(organization)
+    body, owner = _clean(row), _clean({k: v for k, v in organization.items() if k not in OWN})
     name, id = _text(body, "name"), _text(body, "id")
     owner_name, slug = _text(owner, "name"), organization_id(owner)
     for field, value, advice in (
@@ -167,13 +169,11 @@ def _check_ages(where: Where, body: dict[str, Any]) -> None:
 
 
 def _named(organization: dict[str, Any], slug: str) -> dict[str, Any]:
-    """The organization beside its service, without its other services, and with our id among its identifiers."""
-    kept = {k: v for k, v in organization.items() if k not in ("services", "locations", "programs")}
-    ids = [
-        i for i in _objects(kept, "organization_identifiers") if i.get("identifier_type") != IDENTIFIER_TYPE
-    ]
+    """The organization beside its service, with our id among its identifiers."""
+    given = _objects(organization, "organization_identifiers")
+    ids = [i for i in given if i.get("identifier_type") != IDENTIFIER_TYPE]
     ours = {"identifier_type": IDENTIFIER_TYPE, "identifier": slug}
-    return kept | {"organization_identifiers": [*ids, ours]}
+    return organization | {"organization_identifiers": [*ids, ours]}
 
 
 def _clean(value: Any) -> Any:
