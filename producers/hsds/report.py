@@ -48,5 +48,9 @@ class Where:
         self.row = row
         self.prefix = prefix
 
+    def inside(self, path: str) -> "Where":
+        """The same place, with fields named from there on by their path."""
+        return Where(self.report, self.file, self.row, self.prefix + path)
+
     def said(self, field: str, problem: str, next: str) -> None:  # noqa: A002 - its name in the report
         self.report.problem(self, self.prefix + field, problem, next)

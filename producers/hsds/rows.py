@@ -7,7 +7,7 @@ from typing import Any
 
 from producers.hsds import values
 from producers.hsds.report import Where
-from producers.hsds.rules import ORDERED, TABLES, Field
+from producers.hsds.rules import LINKS, ORDERED, TABLES, Field
 
 Row = dict[str, Any]
 FALLBACK = {("service", "status"): "inactive"}
@@ -15,14 +15,29 @@ _CHECKED = {
     table: [field for field in fields.values() if field.need or field.kind]
     for table, fields in TABLES.items()
 }
+
+
+def _in_json(table: str, field: Field) -> Field:
+    """What nested JSON must have: ids and links are said by nesting; services.py asks for names and owners."""
+    said = field.name == "id" or field.link or field.name in LINKS.get(table, ())
+    asked = (table, field.name) in FALLBACK or (
+        field.need == "!" and table not in ("service", "organization")
+    )
+    return field._replace(need=field.need if asked and not said else "")
+
+
+_CHECKED_JSON = {
+    table: [f for f in (_in_json(table, field) for field in fields) if f.need or f.kind]
+    for table, fields in _CHECKED.items()
+}
 _PAIRS = {table: [(low, high) for t, low, high in ORDERED if t == table] for table in TABLES}
 
 
-def checked(table: str, cells: Row, where: Where) -> Row | None:
+def checked(table: str, cells: Row, where: Where, *, in_json: bool = False) -> Row | None:
     """The row without the optional fields that are wrong; None when a required one is."""
     row = dict(cells)
     fits = True
-    for field in _CHECKED[table]:
+    for field in (_CHECKED_JSON if in_json else _CHECKED)[table]:
         if not _takes(table, field, row, where):
             fits = fits and field.need != "!"
             row.pop(field.name, None)

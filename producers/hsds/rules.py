@@ -11,7 +11,7 @@ _TEXT = {
     "organization": "id! name! alternate_name description? email:email website:url tax_status tax_id "
     "year_incorporated:year legal_status logo:url uri:uri parent_organization_id>organization",
     "taxonomy": "id! name! description? uri:uri version",
-    "taxonomy_term": "id! code name! description? parent_id>taxonomy_term taxonomy language:language "
+    "taxonomy_term": "id! code name? description? parent_id>taxonomy_term taxonomy language:language "
     "taxonomy_id>taxonomy term_uri:uri version",
     "unit": "id! name! scheme identifier uri:uri",
     "program": "id! organization_id!^organization name! alternate_name description?",
@@ -110,5 +110,10 @@ NAMES = {
     for table in TABLES
     for name in (table, plural(table), f"{table}s")
     if name != "service_capacitys"
-} | {"service_capacities": "service_capacity", "additional_urls": "url", "additional_websites": "url"}
+} | {
+    "service_capacities": "service_capacity",
+    "additional_urls": "url",
+    "additional_websites": "url",
+    "taxonomy_detail": "taxonomy",
+}
 """Every name under which a table appears: as a file, as a key, in link_entity."""
