@@ -51,7 +51,7 @@ def in_document(file: str, document: Any, report: Report) -> dict[str, Rows] | N
                 name, "not an array of an HSDS table; not read", "name it such as services.csv"
             )
         else:
-            report.read[table] = len(items)
+            report.read[table] += len(items)
             found[table] = _items(file, name, items, report)
     return found
 

@@ -20,8 +20,9 @@ class Report:
 
     def problem(self, where: "Where", field: str, problem: str, next: str) -> None:  # noqa: A002 - its name there
         if len(self.problems) < MAX_PROBLEMS:
-            row = {"file": where.file, "row": where.row, "field": field, "problem": problem, "next": next}
-            self.problems.append(row)
+            texts = {"field": field, "problem": problem, "next": next}
+            row = {"file": _sendable(where.file), "row": where.row}
+            self.problems.append(row | {key: _sendable(text) for key, text in texts.items()})
         else:
             self.unlisted += 1
 
@@ -35,6 +36,11 @@ class Report:
         }
         problems = [*self.problems, rest] if self.unlisted else self.problems
         return {"read": dict(self.read), "loaded": dict(self.loaded), "problems": problems}
+
+
+def _sendable(text: str) -> str:
+    """Text that came from bytes that are not UTF-8 can be printed too."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 class Where:

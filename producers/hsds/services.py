@@ -159,7 +159,7 @@ def _named(organization: dict[str, Any], slug: str) -> dict[str, Any]:
 def _clean(value: Any) -> Any:
     """The same JSON without what Postgres and UTF-8 cannot hold; depth was bounded by documents.py."""
     if isinstance(value, str):
-        return _UNSENDABLE.sub("", value)
+        return value if value.isascii() and "\x00" not in value else _UNSENDABLE.sub("", value)
     if isinstance(value, dict):
         return {_clean(k): _clean(v) for k, v in value.items()}
     if isinstance(value, list):

@@ -5,7 +5,6 @@ looked at once, parents before children; a row that names a parent that is not t
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from producers.hsds.documents import Record
 from producers.hsds.report import Report, Where
@@ -38,7 +37,7 @@ def joined(tables: Mapping[str, Rows], report: Report) -> Iterator[Record]:
             report.loaded[table] += 1
             _attach(table, row, owners)
         for where, row, field in waiting:
-            if row[field.name] not in kept[table]:
+            if str(row[field.name]) not in kept[table]:
                 _dangling(where, row, field)
     yield from services
 
@@ -122,6 +121,7 @@ def _linked(table: str, row: Row, where: Where, kept: dict[str, dict[str, Row]])
 
 def _attach(table: str, row: Row, owners: list[tuple[str, Row]]) -> None:
     for owner, found in owners:
-        nested: Any = found.setdefault(_NESTED.get((owner, table), plural(table)), [])
-        if isinstance(nested, list):
-            nested.append(row)
+        key = _NESTED.get((owner, table), plural(table))
+        if not isinstance(found.get(key), list):  # a column of that name gives way
+            found[key] = []
+        found[key].append(row)

@@ -15,6 +15,7 @@ STATUSES = ("active", "inactive", "defunct", "temporarily closed")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _URL = re.compile(r"https?://[^\s/]+\S*", re.IGNORECASE)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _DAYS = r"[+-]?\d{0,2}(MO|TU|WE|TH|FR|SA|SU)"
 _BYDAY = re.compile(rf"{_DAYS}(\s*,\s*{_DAYS})*")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_]\w+)*")
@@ -49,9 +50,7 @@ def _like(pattern: re.Pattern[str]) -> Callable[[str], str]:
 
 
 def _date(text: str) -> str:
-    if len(text) != 10:
-        raise ValueError(text)
-    date.fromisoformat(text)
+    date.fromisoformat(_like(_DATE)(text))
     return text
 
 

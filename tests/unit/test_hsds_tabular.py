@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cli.import_directory import import_directory
 from producers import hsds
@@ -226,6 +228,50 @@ def test_the_command_takes_a_folder_of_tables(tmp_path: Path) -> None:
     ran = CliRunner().invoke(import_directory, [str(tmp_path), "--dry-run", "--json"])
     assert ran.exit_code == 0 and json.loads(ran.stdout)["loaded"]["service"] == 2
     assert CliRunner().invoke(import_directory, [str(tmp_path), "--dry-run", "--strict"]).exit_code == 1
+
+
+def test_a_column_named_like_nested_rows_gives_way_to_them(tmp_path: Path) -> None:
+    result = hsds.read_path(write(tmp_path, changed("services.csv", 2, phones="510")))
+    assert places(result) == [("services.csv", 1, "phones")]
+    assert [phone["id"] for phone in result.services[0].body["phones"]] == ["t1"]
+
+
+def test_a_header_that_is_not_utf8_can_be_reported(tmp_path: Path) -> None:
+    write(tmp_path, TABLES)
+    (tmp_path / "funding.csv").write_bytes(b"id,service_id,na\xefve\nf1,s1,x\n")
+    ran = CliRunner().invoke(import_directory, [str(tmp_path), "--dry-run", "--json"])
+    assert json.loads(ran.stdout)["problems"][0]["field"] == "na?ve"
+
+
+CELL = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["s1", "o1", "1e99"])
+)
+FIELDS = [(file, field) for file, rows in TABLES.items() for field in rows[0]]
+
+
+@given(st.lists(st.tuples(st.sampled_from(FIELDS), CELL), max_size=6))
+@settings(deadline=None)
+def test_any_value_in_any_column_is_loaded_or_a_problem(changes: list[tuple[tuple[str, str], Any]]) -> None:
+    tables = deepcopy(TABLES)
+    for (file, field), value in changes:
+        tables[file][0][field] = value
+    report = hsds.read([("tabular.json", tables)]).report
+    assert report["read"] == {k: v for k, v in report["read"].items() if v >= report["loaded"].get(k, 0)}
+
+
+@given(st.binary(max_size=60))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_in_a_file_are_rows_or_problems(tmp_path: Path, text: bytes) -> None:
+    write(tmp_path, TABLES)
+    (tmp_path / "phones.csv").write_bytes(b"id,service_id,number\nt1,s1,5\n" + text)
+    report = hsds.read_path(tmp_path).report
+    assert report["loaded"]["phone"] >= 1
+    json.dumps(report).encode()
 
 
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples of HSDS are not beside this checkout")
