@@ -98,4 +98,6 @@ def _documents(path: Path, report: Report) -> Iterator[tuple[str, Any]]:
         except OSError as error:
             Where(report, file.name, 0).said("", f"cannot be opened ({error.strerror})", "check the path")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            Where(report, file.name, 0).said("", f"not JSON in UTF-8 ({error})", "send HSDS JSON")
+            Where(report, file.name, 0).said(
+                "", f"not JSON in UTF-8 ({error})", "send HSDS JSON, or the folder of the CSV files"
+            )

@@ -89,23 +89,46 @@ def _one(file: str, *without: str, at: int = 0) -> Json:
     return {key: value for key, value in TABLES[file][at].items() if key not in without}
 
 
-def twin() -> list[Json]:
-    """What TABLES say, as nested JSON."""
-    phone = _one("phones.csv", "service_id", "location_id") | {
+def _phone() -> Json:
+    return _one("phones.csv", "service_id", "location_id") | {
         "languages": [_one("languages.csv", "phone_id", at=1)]
     }
+
+
+def _at_its_place() -> Json:
     place = _one("locations.csv", "organization_id") | {
         "addresses": [_one("addresses.csv", "location_id")],
-        "phones": [phone],
+        "phones": [_phone()],
         "accessibility": [_one("accessibility.csv", "location_id")],
     }
     contact = _one("contacts.csv", "service_at_location_id") | {
         "phones": [_one("phones.csv", "contact_id", at=1)]
     }
-    at = _one("service_at_location.csv", "service_id", "location_id") | {
+    return _one("service_at_location.csv", "service_id", "location_id") | {
         "location": place,
         "contacts": [contact],
     }
+
+
+def _groceries(attributes: list[Json]) -> Json:
+    return _one("services.csv", "organization_id", "program_id") | {
+        "program": _one("programs.csv", "organization_id"),
+        "service_at_locations": [_at_its_place()],
+        "phones": [_phone()],
+        "schedules": [_one("schedules.csv", "service_id")],
+        "languages": [_one("languages.csv", "service_id")],
+        "service_areas": [_one("service_areas.csv", "service_id")],
+        "cost_options": [_one("cost_options.csv", "service_id")],
+        "required_documents": [_one("required_documents.csv", "service_id")],
+        "funding": [_one("funding.csv", "service_id")],
+        "capacities": [_one("service_capacity.csv", "service_id", "unit_id") | {"unit": _one("units.csv")}],
+        "attributes": attributes,
+        "metadata": [_one("metadata.csv", "resource_id")],
+    }
+
+
+def twin() -> list[Json]:
+    """What TABLES say, as nested JSON."""
     terms = [
         _one("taxonomy_terms.csv", "taxonomy_id") | {"taxonomy_detail": _one("taxonomies.csv")},
         _one("taxonomy_terms.csv", at=1),
@@ -114,20 +137,6 @@ def twin() -> list[Json]:
         _one("attributes.csv", "link_id", "taxonomy_term_id", at=n) | {"taxonomy_term": t}
         for n, t in enumerate(terms)
     ]
-    groceries = _one("services.csv", "organization_id", "program_id") | {
-        "program": _one("programs.csv", "organization_id"),
-        "service_at_locations": [at],
-        "phones": [phone],
-        "schedules": [_one("schedules.csv", "service_id")],
-        "languages": [_one("languages.csv", "service_id")],
-        "service_areas": [_one("service_areas.csv", "service_id")],
-        "cost_options": [_one("cost_options.csv", "service_id")],
-        "required_documents": [_one("required_documents.csv", "service_id")],
-        "funding": [_one("funding.csv", "service_id")],
-        "capacities": [_one("service_capacity.csv", "service_id", "unit_id") | {"unit": _one("units.csv")}],
-        "attributes": attributes[:1],
-        "metadata": [_one("metadata.csv", "resource_id")],
-    }
     beds = _one("services.csv", "organization_id", at=1) | {
         "service_areas": [_one("service_areas.csv", "service_id", at=1)],
         "attributes": attributes[1:],
@@ -135,7 +144,7 @@ def twin() -> list[Json]:
     harvest = _one("organizations.csv") | {
         "organization_identifiers": [_one("organization_identifiers.csv", "organization_id")],
         "additional_websites": [_one("urls.csv", "organization_id")],
-        "services": [groceries],
+        "services": [_groceries(attributes[:1])],
     }
     return [harvest, _one("organizations.csv", at=1) | {"services": [beds]}]
 
