@@ -41,10 +41,10 @@ def many(count: int) -> dict[str, list[dict[str, Any]]]:
 
 def test_a_hundred_thousand_services_import_within_a_minute(tmp_path: Path) -> None:
     write(tmp_path, many(SERVICES))
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     result = hsds.read_path(tmp_path)
-    took = time.perf_counter() - started
+    took, cpu = time.perf_counter() - started, time.process_time() - cpu
     rows = sum(result.report["read"].values())
-    print(f"{len(result.services)} services, {rows} rows in {took:.1f} s ({rows / took:.0f} rows/s)")
+    print(f"{len(result.services)} services, {rows} rows in {took:.1f} s, {cpu:.1f} s of CPU")
     assert len(result.services) == SERVICES
     assert took < GOAL_S
