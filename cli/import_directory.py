@@ -33,7 +33,7 @@ BATCH = 500
 @click.option("--strict", is_flag=True, help="Exit 1 when there is any problem.")
 @json_option
 def import_directory(path: Path, dry_run: bool, strict: bool, as_json: bool) -> None:
-    """Load the services of an HSDS 3.0/3.1 JSON file, or of a folder of them."""
+    """Load the services of an HSDS 3.0/3.1 JSON file, or of a folder of JSON files or of CSV tables."""
     result = read_path(path)
     if not dry_run and result.services:
         exchange = find()

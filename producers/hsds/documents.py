@@ -7,6 +7,7 @@ Goes out: (Where, service, organization) in order. Must never fail on a wrong ty
 from collections.abc import Iterator
 from typing import Any
 
+from producers.hsds.nested import nested
 from producers.hsds.report import Report, Where
 
 MAX_DEPTH = 32
@@ -17,18 +18,24 @@ Record = tuple[Where, dict[str, Any], dict[str, Any]]
 
 def records(file: str, document: Any, report: Report) -> Iterator[Record]:
     """Every service of a document; services that name an organization by id find it in the same document."""
-    rows = list(_rows(file, document, report))
-    organizations = {
-        row["id"]: row for _, row in rows if _is_organization(row) and isinstance(row.get("id"), str)
-    }
-    for where, row in rows:
-        if _is_organization(row):
+    rows = [
+        (where, True, _checked("organization", row, where)) if _is_organization(row) else (where, False, row)
+        for where, row in _rows(file, document, report)
+    ]
+    organizations = {row["id"]: row for _, is_one, row in rows if is_one and isinstance(row.get("id"), str)}
+    for where, is_organization, row in rows:
+        if is_organization:
             report.read["organization"] += 1
             yield from _services_of(where, row, report)
         else:
             service = _at_its_location(row)
             report.read["service"] += 1
-            yield where, service, _organization_of(service, organizations)
+            owner = _organization_of(where, service, organizations)
+            yield where, _checked("service", service, where), owner
+
+
+def _checked(table: str, row: dict[str, Any], where: Where) -> dict[str, Any]:
+    return nested(table, row, where) or {}
 
 
 def _services_of(where: Where, organization: dict[str, Any], report: Report) -> Iterator[Record]:
@@ -41,7 +48,7 @@ def _services_of(where: Where, organization: dict[str, Any], report: Report) -> 
     for service in services:
         report.read["service"] += 1
         if isinstance(service, dict):
-            yield where, service, organization
+            yield where, _checked("service", service, where), organization
         else:
             where.said("services", "a service is not an object", "send each service as an object")
 
@@ -54,10 +61,12 @@ def _at_its_location(row: dict[str, Any]) -> dict[str, Any]:
     return service | {"service_at_locations": [{k: v for k, v in row.items() if k != "service"}]}
 
 
-def _organization_of(service: dict[str, Any], organizations: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    nested = service.get("organization")
-    if isinstance(nested, dict):
-        return nested
+def _organization_of(
+    where: Where, service: dict[str, Any], organizations: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    inside = service.get("organization")
+    if isinstance(inside, dict):
+        return _checked("organization", inside, where.inside("organization."))
     key = service.get("organization_id")
     return organizations.get(key, {}) if isinstance(key, str) else {}
 

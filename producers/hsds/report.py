@@ -16,23 +16,47 @@ class Report:
         self.read: Counter[str] = Counter()
         self.loaded: Counter[str] = Counter()
         self.problems: list[dict[str, Any]] = []
+        self.unlisted = 0
 
     def problem(self, where: "Where", field: str, problem: str, next: str) -> None:  # noqa: A002 - its name there
         if len(self.problems) < MAX_PROBLEMS:
-            row = {"file": where.file, "row": where.row, "field": field, "problem": problem, "next": next}
-            self.problems.append(row)
+            texts = {"field": field, "problem": problem, "next": next}
+            row = {"file": _sendable(where.file), "row": where.row}
+            self.problems.append(row | {key: _sendable(text) for key, text in texts.items()})
+        else:
+            self.unlisted += 1
 
     def as_json(self) -> dict[str, Any]:
-        return {"read": dict(self.read), "loaded": dict(self.loaded), "problems": self.problems}
+        rest = {
+            "file": "",
+            "row": 0,
+            "field": "",
+            "problem": f"{self.unlisted} more problems are not listed",
+            "next": "correct these and import again",
+        }
+        problems = [*self.problems, rest] if self.unlisted else self.problems
+        return {"read": dict(self.read), "loaded": dict(self.loaded), "problems": problems}
+
+
+def _sendable(text: str) -> str:
+    """Text that came from bytes that are not UTF-8 can be printed too."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 class Where:
     """The place of a record in what was read; `said` notes a problem there."""
 
-    def __init__(self, report: Report, file: str, row: int) -> None:
+    __slots__ = ("file", "prefix", "report", "row")
+
+    def __init__(self, report: Report, file: str, row: int, prefix: str = "") -> None:
         self.report = report
         self.file = file
         self.row = row
+        self.prefix = prefix
+
+    def inside(self, path: str) -> "Where":
+        """The same place, with fields named from there on by their path."""
+        return Where(self.report, self.file, self.row, self.prefix + path)
 
     def said(self, field: str, problem: str, next: str) -> None:  # noqa: A002 - its name in the report
-        self.report.problem(self, field, problem, next)
+        self.report.problem(self, self.prefix + field, problem, next)

@@ -19,8 +19,9 @@ from producers.languages import two_letters
 from referrals import words
 from referrals.directory import Service
 
-STATUSES = ("active", "inactive", "defunct", "temporarily closed")
 IDENTIFIER_TYPE = "refex"
+OWN = ("services", "locations", "programs")
+"""What of an organization is not repeated beside each of its services."""
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -35,7 +36,7 @@ class Imported(Struct, frozen=True):
 
 def imported(where: Where, row: dict[str, Any], organization: dict[str, Any]) -> Imported | None:
     """The service of a record; None when it lacks an id, a name or an organization."""
-    body, owner = _clean(row), _clean(organization)
+    body, owner = _clean(row), _clean({k: v for k, v in organization.items() if k not in OWN})
     name, id = _text(body, "name"), _text(body, "id")
     owner_name, slug = _text(owner, "name"), organization_id(owner)
     for field, value, advice in (
@@ -47,7 +48,7 @@ def imported(where: Where, row: dict[str, Any], organization: dict[str, Any]) ->
             where.said(field, "missing, or not a text", advice)
     if not (id and name and owner_name and slug):
         return None
-    latitude, longitude = _position(where, body)
+    latitude, longitude = _position(body)
     area = _area(where, body)
     service = Service(
         id=service_id(slug, id),
@@ -60,9 +61,8 @@ def imported(where: Where, row: dict[str, Any], organization: dict[str, Any]) ->
         statewide=area.statewide,
         latitude=latitude,
         longitude=longitude,
-        active=_active(where, body),
+        active=body.get("status") == "active",
     )
-    _check_ages(where, body)
     if service.id != id.lower():
         body["source_id"] = id
     body |= {"id": service.id, "organization": _named(owner, slug)}
@@ -140,46 +140,26 @@ def _area(where: Where, body: dict[str, Any]) -> places.Area:
     return area
 
 
-def _position(where: Where, body: dict[str, Any]) -> tuple[float | None, float | None]:
+def _position(body: dict[str, Any]) -> tuple[float | None, float | None]:
     for location in (_object(at, "location") for at in _objects(body, "service_at_locations")):
-        given = location.get("latitude"), location.get("longitude")
-        if given == (None, None):
-            continue
-        latitude, longitude = (_number(value) for value in given)
-        if latitude is not None and longitude is not None and abs(latitude) <= 90 and abs(longitude) <= 180:
+        latitude, longitude = _number(location.get("latitude")), _number(location.get("longitude"))
+        if latitude is not None and longitude is not None:
             return latitude, longitude
-        where.said("location", "latitude or longitude out of range", "give degrees, -90..90 and -180..180")
     return None, None
 
 
-def _active(where: Where, body: dict[str, Any]) -> bool:
-    status = body.get("status")
-    if status not in STATUSES:
-        where.said("status", "unknown; taken as inactive", f"use one of {', '.join(STATUSES)}")
-    return bool(status == "active")
-
-
-def _check_ages(where: Where, body: dict[str, Any]) -> None:
-    for field in ("minimum_age", "maximum_age"):
-        if body.get(field) is not None and _number(body[field]) is None:
-            where.said(field, "not a number; left out", "give the age in years")
-            body[field] = None
-
-
 def _named(organization: dict[str, Any], slug: str) -> dict[str, Any]:
-    """The organization beside its service, without its other services, and with our id among its identifiers."""
-    kept = {k: v for k, v in organization.items() if k not in ("services", "locations", "programs")}
-    ids = [
-        i for i in _objects(kept, "organization_identifiers") if i.get("identifier_type") != IDENTIFIER_TYPE
-    ]
+    """The organization beside its service, with our id among its identifiers."""
+    given = _objects(organization, "organization_identifiers")
+    ids = [i for i in given if i.get("identifier_type") != IDENTIFIER_TYPE]
     ours = {"identifier_type": IDENTIFIER_TYPE, "identifier": slug}
-    return kept | {"organization_identifiers": [*ids, ours]}
+    return organization | {"organization_identifiers": [*ids, ours]}
 
 
 def _clean(value: Any) -> Any:
     """The same JSON without what Postgres and UTF-8 cannot hold; depth was bounded by documents.py."""
     if isinstance(value, str):
-        return _UNSENDABLE.sub("", value)
+        return value if value.isascii() and "\x00" not in value else _UNSENDABLE.sub("", value)
     if isinstance(value, dict):
         return {_clean(k): _clean(v) for k, v in value.items()}
     if isinstance(value, list):
@@ -203,10 +183,4 @@ def _objects(row: dict[str, Any], field: str) -> Iterator[dict[str, Any]]:
 
 
 def _number(value: Any) -> float | None:
-    try:
-        number = (
-            float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
-        )
-    except (ValueError, OverflowError):
-        return None
-    return number if number is not None and abs(number) < 1e9 else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

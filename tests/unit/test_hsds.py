@@ -136,7 +136,10 @@ def test_an_id_of_another_form_becomes_a_uuid_the_same_every_time() -> None:
         ({"languages": [{"name": "Klingon"}]}, "languages"),
         ({"service_areas": []}, "service_areas"),
         ({"service_areas": [{"extent_type": "geojson", "extent": "{}"}]}, "service_areas"),
-        ({"service_at_locations": [{"location": {"latitude": 100, "longitude": 0}}]}, "location"),
+        (
+            {"service_at_locations": [{"location": {"latitude": 100, "longitude": 0}}]},
+            "service_at_locations[0].location.latitude",
+        ),
         ({"minimum_age": "young"}, "minimum_age"),
     ],
 )
