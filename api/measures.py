@@ -154,5 +154,5 @@ def cell(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     text = str(value)
-    looks = any(line.lstrip(" \u00a0").startswith(FORMULA) for line in text.split("\n"))
+    looks = any(line.lstrip().startswith(FORMULA) for line in text.splitlines())
     return "'" + text if looks or text.startswith(FORMULA) else text

@@ -71,6 +71,7 @@ def test_a_bare_plus_of_an_offset_is_forgiven() -> None:
         "\r=1",
         " =1",
         "\u00a0=1",
+        "\x0c@x",
         "x\n=1",
         "\uff1d1",
         "\uff0b1",
