@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from msgspec import Struct
 
 from producers.hsds import places
+from producers.hsds.limits import limits, number
 from producers.hsds.report import Where
 from producers.languages import two_letters
 from referrals import words
@@ -61,8 +62,8 @@ def imported(where: Where, row: dict[str, Any], organization: dict[str, Any]) ->
         latitude=latitude,
         longitude=longitude,
         active=_active(where, body),
+        **limits(where, body),
     )
-    _check_ages(where, body)
     if service.id != id.lower():
         body["source_id"] = id
     body |= {"id": service.id, "organization": _named(owner, slug)}
@@ -145,7 +146,7 @@ def _position(where: Where, body: dict[str, Any]) -> tuple[float | None, float |
         given = location.get("latitude"), location.get("longitude")
         if given == (None, None):
             continue
-        latitude, longitude = (_number(value) for value in given)
+        latitude, longitude = (number(value) for value in given)
         if latitude is not None and longitude is not None and abs(latitude) <= 90 and abs(longitude) <= 180:
             return latitude, longitude
         where.said("location", "latitude or longitude out of range", "give degrees, -90..90 and -180..180")
@@ -157,13 +158,6 @@ def _active(where: Where, body: dict[str, Any]) -> bool:
     if status not in STATUSES:
         where.said("status", "unknown; taken as inactive", f"use one of {', '.join(STATUSES)}")
     return bool(status == "active")
-
-
-def _check_ages(where: Where, body: dict[str, Any]) -> None:
-    for field in ("minimum_age", "maximum_age"):
-        if body.get(field) is not None and _number(body[field]) is None:
-            where.said(field, "not a number; left out", "give the age in years")
-            body[field] = None
 
 
 def _named(organization: dict[str, Any], slug: str) -> dict[str, Any]:
@@ -200,13 +194,3 @@ def _object(row: dict[str, Any], field: str) -> dict[str, Any]:
 def _objects(row: dict[str, Any], field: str) -> Iterator[dict[str, Any]]:
     value = row.get(field)
     return iter([v for v in value if isinstance(v, dict)] if isinstance(value, list) else [])
-
-
-def _number(value: Any) -> float | None:
-    try:
-        number = (
-            float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
-        )
-    except (ValueError, OverflowError):
-        return None
-    return number if number is not None and abs(number) < 1e9 else None
