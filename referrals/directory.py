@@ -3,12 +3,15 @@
 Comes in: rows already read. Goes out: look-ups. Must never read a file or a database itself.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from heapq import nsmallest
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
+
+T = TypeVar("T")
+NEAREST = 400
 
 
 class Place(NamedTuple):
@@ -66,11 +69,12 @@ class Directory:
         self.services = {s.id: s for s in services}
         self.by_domain: dict[str, list[Service]] = {}
         self._of: dict[tuple[str, str], list[Service]] = {}
-        self._in_county: dict[tuple[str, str], list[Service]] = {}
-        self._in_zip: dict[tuple[str, str], list[Service]] = {}
-        self._statewide: dict[str, list[Service]] = {}
+        self._in_county: dict[tuple[str, str], dict[str, Service]] = {}
+        self._in_zip: dict[tuple[str, str], dict[str, Service]] = {}
+        self._statewide: dict[str, dict[str, Service]] = {}
         self._centres: dict[str, tuple[float, float] | None] = {}
-        self._around: dict[tuple[str, str, str | None], list[Service]] = {}
+        self._notes: dict[str, dict[str, Any]] = {}
+        self._around: dict[tuple[str, str], list[Service]] = {}
         for service in self.services.values():
             for domain in service.domains:
                 self._add(domain, service)
@@ -79,40 +83,43 @@ class Directory:
         self.by_domain.setdefault(domain, []).append(service)
         self._of.setdefault((domain, service.organization), []).append(service)
         if service.statewide:
-            self._statewide.setdefault(domain, []).append(service)
+            self._statewide.setdefault(domain, {})[service.id] = service
             return
         for county in service.counties:
-            self._in_county.setdefault((domain, county), []).append(service)
+            self._in_county.setdefault((domain, county), {})[service.id] = service
         for postal_code in service.postal_codes:
-            self._in_zip.setdefault((domain, postal_code), []).append(service)
+            self._in_zip.setdefault((domain, postal_code), {})[service.id] = service
 
     def in_reach(self, domain: str, postal_code: str | None, county: str | None) -> dict[str, Service]:
         """The services of the need whose area holds the ZIP or the county, by id; found without looking at others."""
-        found = [
-            self._statewide.get(domain, ()),
-            self._in_county.get((domain, county or ""), ()),
-            self._in_zip.get((domain, postal_code or ""), ()),
-        ]
-        return {s.id: s for services in found for s in services}
+        return (
+            self._statewide.get(domain, {})
+            | self._in_county.get((domain, county or ""), {})
+            | self._in_zip.get((domain, postal_code or ""), {})
+        )
 
     def of(self, domain: str, organization: str | None) -> Iterable[Service]:
         """One organization's services of the need, wherever they are."""
         return self._of.get((domain, organization or ""), ())
 
-    def around(self, domain: str, postal_code: str | None, county: str | None, limit: int) -> list[Service]:
-        """The `limit` services of the need nearest to a ZIP's region (its first three digits), whose area leaves
-        the county out; by id where there is no position. Kept once computed: it follows from the snapshot alone.
+    def noted(self, what: str, make: Callable[[Service], T]) -> dict[str, T]:
+        """What one function makes of each service alone, by id: made once, kept with the snapshot."""
+        if what not in self._notes:
+            self._notes[what] = {id: make(service) for id, service in self.services.items()}
+        return self._notes[what]
+
+    def around(self, domain: str, postal_code: str | None) -> list[Service]:
+        """The services of the need nearest to a ZIP's region (its first three digits), at most NEAREST of them.
+
+        By id where there is no position. Kept once computed: it follows from the snapshot alone.
         """
         region = (postal_code or "")[:3]
-        if (domain, region, county) not in self._around:
+        if (domain, region) not in self._around:
             centre = self._centre(region)
-            outside = (
-                s for s in self.by_domain.get(domain, ()) if not s.statewide and county not in s.counties
+            self._around[domain, region] = nsmallest(
+                NEAREST, self.by_domain.get(domain, ()), key=lambda s: (roughly_apart(centre, s), s.id)
             )
-            self._around[domain, region, county] = nsmallest(
-                limit, outside, key=lambda s: (roughly_apart(centre, s), s.id)
-            )
-        return self._around[domain, region, county]
+        return self._around[domain, region]
 
     def _centre(self, region: str) -> tuple[float, float] | None:
         """The middle of a region's ZIPs."""

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from heapq import nsmallest
+from itertools import chain, islice
 from operator import itemgetter
 
 from referrals.directory import Directory, Place, Service, roughly_apart
 from referrals.events import Candidate, ExcludedBy, RoutingDecided
+from referrals.rules import OF_ORGANIZATION, Limits, excluded_by, limits, suspects
 from referrals.rules import RULES as RULES
-from referrals.rules import excluded_by, rules_for
-from referrals.score import Setting, parts, score
+from referrals.score import Setting, position, scored, weighed
 from referrals.score import distance_km as distance_km
 from referrals.wanted import Policy as Policy
 from referrals.wanted import Wanted as Wanted
@@ -44,7 +45,9 @@ def route(
         county=wanted.county or (here.county if here else None), language=language_code(wanted.language)
     )
     reach = directory.in_reach(asked.domain, asked.postal_code, asked.county)
-    fit, excluded = _judged(Setting(rules, asked, here, loads, trust or {}, now.date()), reach.values())
+    positions = directory.noted("position", position)
+    setting = Setting(rules, asked, position(here) if here else (), positions, loads, trust or {}, now.date())
+    fit, excluded = _judged(weighed(setting), directory.noted("limits", limits), reach.values())
     named = [
         Candidate(s.id, s.organization, score=-minus, parts=found)
         for minus, _, s, found in fit[: rules.named_candidates]
@@ -62,17 +65,22 @@ def route(
     )
 
 
-def _judged(at: Setting, services: Iterable[Service]) -> tuple[list[Fit], list[Excluded]]:
+def _judged(
+    at: Setting, limited: Mapping[str, Limits], services: Iterable[Service]
+) -> tuple[list[Fit], list[Excluded]]:
     """Those in reach: who fits, best first, and whom a rule leaves out."""
-    rules, weights = rules_for(at.wanted, in_reach=True), at.policy.weights
+    suspect, only = suspects(at.wanted), at.wanted.preferred_only
     fit: list[Fit] = []
     excluded: list[Excluded] = []
     for service in services:
-        if (why := excluded_by(rules, at.wanted, service, at.day)) is not None:
+        asked = limited[service.id]
+        if only or service.organization in suspect:
+            asked = (*OF_ORGANIZATION, *asked)
+        if asked and (why := excluded_by(asked, at.wanted, service, at.day)) is not None:
             excluded.append((service, why))
         else:
-            found = parts(at, service)
-            fit.append((-score(weights, found), service.id, service, found))
+            total, found = scored(at, service)
+            fit.append((-total, service.id, service, found))
     fit.sort(key=itemgetter(0, 1))
     return fit, excluded
 
@@ -84,15 +92,14 @@ def _nearest(here: Place | None, excluded: list[Excluded], room: int) -> list[Ex
 
 def _outside(wanted: Wanted, directory: Directory, reach: Mapping[str, Service]) -> list[Service]:
     """A few that are out of reach: the preferred organization's, then the nearest."""
-    few = policy().named_outside
     theirs = sorted(directory.of(wanted.domain, wanted.preferred), key=lambda s: s.id)
-    around = directory.around(wanted.domain, wanted.postal_code, wanted.county, 2 * few)
-    return list({s.id: s for s in (*theirs, *around) if s.id not in reach}.values())[:few]
+    around = directory.around(wanted.domain, wanted.postal_code)
+    nearest = (s for s in around if s.id not in reach and s.organization != wanted.preferred)
+    return list(islice(chain((s for s in theirs if s.id not in reach), nearest), policy().named_outside))
 
 
 def _objections(wanted: Wanted, services: Iterable[Service], day: date) -> list[Excluded]:
-    rules = rules_for(wanted)
-    return [(s, why) for s in services if (why := excluded_by(rules, wanted, s, day)) is not None]
+    return [(s, why) for s in services if (why := excluded_by(RULES, wanted, s, day)) is not None]
 
 
 def _named(excluded: Iterable[Excluded]) -> list[Candidate]:

@@ -5,14 +5,17 @@ clear: a reason names the person's ZIP, language and payer, which are clear too,
 household and accessibility only what the service asks for, never the person's own value.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
 
 from referrals.directory import Service
 from referrals.events import ExcludedBy
 from referrals.wanted import Wanted, policy
 
 Rule = Callable[[Wanted, Service, date], str | None]
+Limits = tuple[tuple[str, Rule], ...]
 
 
 def _inactive(w: Wanted, s: Service, day: date) -> str | None:
@@ -118,55 +121,60 @@ def _accessibility(w: Wanted, s: Service, day: date) -> str | None:
     return f"offers {_list(s.accessibility)}, which is less than the person needs"
 
 
-# In the order they are asked: what needs least said about a person comes first.
-RULES: tuple[tuple[str, Rule], ...] = (
-    ("inactive", _inactive),
+class ServiceRule(NamedTuple):
+    """A rule about what a service says of itself; `says` = whether this service says it, else it is never asked."""
+
+    name: str
+    objects: Rule
+    says: Callable[[Service], object]
+
+
+OF_ORGANIZATION: tuple[tuple[str, Rule], ...] = (
     ("own-organization", _own),
     ("preferred-only", _preferred_only),
     ("client-excluded", _client_excluded),
     ("earlier-hop", _earlier_hop),
-    ("outside-area", _outside_area),
-    ("service-code", _service_code),
-    ("programme", _programme),
-    ("payer-network", _payer_network),
-    ("closure", _closed),
-    ("capacity", _capacity),
-    ("language", _language),
-    ("age", _age),
-    ("gender", _gender),
-    ("eligibility", _eligibility),
-    ("household", _household),
-    ("accessibility", _accessibility),
 )
-# Rules that can object only when the referral says something: they are not asked of a service otherwise.
-ASKED_WHEN: dict[str, Callable[[Wanted], object]] = {
-    "preferred-only": lambda w: w.preferred_only,
-    "client-excluded": lambda w: w.excluded,
-    "earlier-hop": lambda w: w.earlier,
-    "service-code": lambda w: w.service_code,
-    "programme": lambda w: w.programme,
-    "language": lambda w: w.language,
-    "gender": lambda w: w.gender,
-    "household": lambda w: w.children is not None,
-    "accessibility": lambda w: w.accessibility,
-}
+OF_AREA: tuple[tuple[str, Rule], ...] = (("outside-area", _outside_area),)
+# What needs least said about a person comes first.
+OF_SERVICE: tuple[ServiceRule, ...] = (
+    ServiceRule("inactive", _inactive, lambda s: not s.active),
+    ServiceRule("service-code", _service_code, lambda s: s.service_codes),
+    ServiceRule("programme", _programme, lambda s: s.programmes),
+    ServiceRule("payer-network", _payer_network, lambda s: s.payers),
+    ServiceRule("closure", _closed, lambda s: s.closures),
+    ServiceRule("capacity", _capacity, lambda s: s.capacity_status == "no-capacity"),
+    ServiceRule("language", _language, lambda s: not s.interpretation),
+    ServiceRule("age", _age, lambda s: s.minimum_age is not None or s.maximum_age is not None),
+    ServiceRule("gender", _gender, lambda s: s.genders),
+    ServiceRule("eligibility", _eligibility, lambda s: s.eligibility),
+    ServiceRule("household", _household, lambda s: s.minimum_children is not None),
+    ServiceRule("accessibility", _accessibility, lambda s: s.accessibility),
+)
+# In the order they are asked; the first that objects names the exclusion.
+RULES: tuple[tuple[str, Rule], ...] = (
+    *OF_ORGANIZATION,
+    *OF_AREA,
+    *((rule.name, rule.objects) for rule in OF_SERVICE),
+)
 
 
-def rules_for(wanted: Wanted, *, in_reach: bool = False) -> tuple[tuple[str, Rule], ...]:
-    """The rules that may object to this referral, in order; `in_reach` = the area is known to fit."""
-    return tuple(
-        (name, rule)
-        for name, rule in RULES
-        if (name not in ASKED_WHEN or ASKED_WHEN[name](wanted)) and not (in_reach and name == "outside-area")
-    )
+def limits(service: Service) -> Limits:
+    """The rules that this service can be excluded by for what it says of itself."""
+    return tuple((rule.name, rule.objects) for rule in OF_SERVICE if rule.says(service))
+
+
+def suspects(wanted: Wanted) -> frozenset[str]:
+    """The organizations that a rule of OF_ORGANIZATION may leave out, besides all but the preferred one."""
+    return wanted.earlier | {wanted.sender, *wanted.excluded}
 
 
 def excluded_by(
-    rules: tuple[tuple[str, Rule], ...], wanted: Wanted, service: Service, day: date
+    rules: Iterable[tuple[str, Rule]], wanted: Wanted, service: Service, day: date
 ) -> ExcludedBy | None:
     """The first objection, or None."""
-    for name, rule in rules:
-        if (detail := rule(wanted, service, day)) is not None:
+    for name, objects in rules:
+        if (detail := objects(wanted, service, day)) is not None:
             return ExcludedBy(name, detail)
     return None
 
@@ -177,6 +185,7 @@ def fresh_capacity(service: Service, day: date) -> bool:
     return days is not None and days <= policy().capacity_fresh_days
 
 
+@lru_cache(maxsize=4096)
 def days_since(text: str | None, day: date) -> int | None:
     """Days from an ISO date or time to that day; None when it is none."""
     try:

@@ -16,28 +16,32 @@ from referrals.wanted import Policy, Wanted
 EARTH_KM = 6371.0
 WAIT = {"capacity": 1.0, "waitlist": 0.0, "no-capacity": 0.0}
 WAIT_UNKNOWN = 0.5
+Vector = tuple[float, float, float]
 
 
 class Setting(NamedTuple):
-    """What every part of one decision looks at; `loads` per organization, `trust` per service."""
+    """What every part of one decision looks at; positions and `trust` per service, `loads` per organization."""
 
     policy: Policy
     wanted: Wanted
-    here: Place | None
+    here: Vector | tuple[()]
+    positions: Mapping[str, Vector | tuple[()]]
     loads: Mapping[str, int]
     trust: Mapping[str, float]
     day: date
+    parts: tuple[tuple[str, float, Callable[..., float | None]], ...] = ()
 
 
 def _load(at: Setting, s: Service) -> float | None:
-    return at.policy.half_load / (at.policy.half_load + at.loads.get(s.organization, 0))
+    return round(at.policy.half_load / (at.policy.half_load + at.loads.get(s.organization, 0)), 4)
 
 
 def _distance(at: Setting, s: Service) -> float | None:
-    if at.here is None or s.latitude is None or s.longitude is None:
+    there = at.positions[s.id]
+    if not at.here or not there:
         return None
     half = at.policy.half_distance_km
-    return half / (half + distance_km(at.here.latitude, at.here.longitude, s.latitude, s.longitude))
+    return round(half / (half + apart_km(at.here, there)), 4)
 
 
 def _preference(at: Setting, s: Service) -> float | None:
@@ -54,7 +58,7 @@ def _language(at: Setting, s: Service) -> float | None:
 def _freshness(at: Setting, s: Service) -> float | None:
     if s.assured_date is None or (days := days_since(s.assured_date, at.day)) is None:
         return None
-    return at.policy.half_assured_days / (at.policy.half_assured_days + max(0, days))
+    return round(at.policy.half_assured_days / (at.policy.half_assured_days + max(0, days)), 4)
 
 
 def _wait(at: Setting, s: Service) -> float | None:
@@ -78,18 +82,39 @@ PARTS: tuple[tuple[str, Callable[[Setting, Service], float | None]], ...] = (
 )
 
 
-def parts(at: Setting, service: Service) -> dict[str, float]:
-    """What is known to speak for a service, each part from 0 to 1."""
-    return {name: round(value, 4) for name, part in PARTS if (value := part(at, service)) is not None}
+def weighed(at: Setting) -> Setting:
+    """The setting with the parts that can be known in it, and their weights."""
+    unknown = {"distance": not at.here, "preference": at.wanted.preferred is None}
+    weights = at.policy.weights
+    return at._replace(
+        parts=tuple((name, weights[name], part) for name, part in PARTS if not unknown.get(name))
+    )
 
 
-def score(weights: Mapping[str, float], found: Mapping[str, float]) -> float:
-    """The weighed sum."""
-    return round(sum([weights[name] * value for name, value in found.items()]), 6)
+def scored(at: Setting, service: Service) -> tuple[float, dict[str, float]]:
+    """The weighed sum, and what is known to speak for a service, each part from 0 to 1."""
+    total, found = 0.0, {}
+    for name, weight, part in at.parts:
+        if (value := part(at, service)) is not None:
+            found[name] = value
+            total += weight * value
+    return round(total, 6), found
+
+
+def position(at: Place | Service) -> Vector | tuple[()]:
+    """The unit vector of a place on the globe; empty when it has no position."""
+    if at.latitude is None or at.longitude is None:
+        return ()
+    a, b = math.radians(at.latitude), math.radians(at.longitude)
+    return (math.cos(a) * math.cos(b), math.cos(a) * math.sin(b), math.sin(a))
+
+
+def apart_km(a: Vector, b: Vector) -> float:
+    """Great-circle distance of two unit vectors by their chord, kilometres."""
+    return 2 * EARTH_KM * math.asin(min(1.0, math.dist(a, b) / 2))
 
 
 def distance_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
-    """Great-circle distance (haversine), kilometres; degrees in."""
-    a, b = math.radians(lat1), math.radians(lat2)
-    h = math.sin((b - a) / 2) ** 2 + math.cos(a) * math.cos(b) * math.sin(math.radians(lon2 - lon1) / 2) ** 2
-    return 2 * EARTH_KM * math.asin(math.sqrt(min(1.0, h)))
+    """Great-circle distance, kilometres; degrees in."""
+    here, there = position(Place(lat1, lon1, "")), position(Place(lat2, lon2, ""))
+    return apart_km(here, there) if here and there else 0.0

@@ -13,7 +13,7 @@ from referrals import check, submitting
 from referrals.directory import Service
 from referrals.events import HopRequested, RoutingDecided
 from referrals.route import RULES, Wanted, distance_km, language_code, policy, route
-from referrals.rules import ASKED_WHEN
+from referrals.rules import limits
 from referrals.score import PARTS
 from referrals.wanted import age, personal
 from tests.support.referrals import COUNTY, NOW, ZIP, body, envelope, service, submit, world
@@ -151,19 +151,19 @@ def test_a_preferred_organization_wins_over_distance() -> None:
     assert decided(near, far, preferred="far").chosen == far.id
 
 
-def test_of_those_out_of_reach_ten_are_named_and_the_rest_counted() -> None:
+def test_of_those_out_of_reach_a_few_are_named_and_the_rest_counted() -> None:
     many = [service(f"far-{n:03}", counties=("elsewhere",)) for n in range(70)]
     decision = decided(service("pantry"), *many)
-    assert len(decision.candidates) == 11
-    assert decision.others_excluded == {"outside-area": 60}
+    assert len(decision.candidates) == 1 + policy().named_outside
+    assert decision.others_excluded == {"outside-area": 65}
 
 
 def test_out_of_reach_the_nearest_are_named_and_the_preferred_first() -> None:
     far = [service(f"far-{n:02}", counties=("elsewhere",), latitude=30.0 - n) for n in range(30)]
     decision = decided(*far, preferred="far-29")
     named = [c.organization for c in decision.candidates]
-    assert named == ["far-29", *(f"far-{n:02}" for n in range(9))]
-    assert decision.others_excluded == {"outside-area": 20}
+    assert named == ["far-29", *(f"far-{n:02}" for n in range(4))]
+    assert decision.others_excluded == {"outside-area": 25}
     assert "elsewhere" in str(decision.candidates[0].excluded_by)
 
 
@@ -276,8 +276,10 @@ def test_a_service_as_an_older_version_wrote_it_still_decodes() -> None:
     assert decided(found, language="en").chosen == "i"
 
 
-def test_a_rule_asked_only_when_there_is_something_to_ask_exists() -> None:
-    assert set(ASKED_WHEN) <= {name for name, _ in RULES}
+def test_a_service_that_says_nothing_is_asked_about_its_language_alone() -> None:
+    assert [name for name, _ in limits(service("pantry"))] == ["language"]
+    assert limits(service("pantry", interpretation=True)) == ()
+    assert len({name for name, _ in RULES}) == len(RULES) == 17
 
 
 def test_a_submission_is_routed_by_its_sealed_part() -> None:
