@@ -60,10 +60,17 @@ def place(
     if len(state.hops) >= contracts()[state.contract].hop_limit:
         detail = f"{len(state.hops)} organizations were asked; the contract allows no more"
         return (e.Fact(e.ReviewNeeded(reason="hop-limit", detail=detail)),)
-    submission = world.open(state.sealed) if state.sealed else None
-    asking = wanted(state, submission, envelope.at.date(), asked)
-    decision = route(asking, world.directory, world.loads, envelope.at, world.trust)
+    decision = decide(state, envelope.at, world, asked)
     return (e.Fact(decision), *_asked_next(state, decision, envelope, world))
+
+
+def decide(
+    state: Referral, at: datetime, world: World, asked: frozenset[str] = frozenset()
+) -> e.RoutingDecided:
+    """The routing decision; the submission is opened for it once, and not kept."""
+    submission = world.open(state.sealed) if state.sealed else None
+    asking = wanted(state, submission, at.date(), asked)
+    return route(asking, world.directory, world.loads, at, world.trust)
 
 
 def wanted(
