@@ -5,7 +5,6 @@ Comes in: rows already read. Goes out: look-ups. Must never read a file or a dat
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from heapq import nsmallest
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -116,9 +115,8 @@ class Directory:
         region = (postal_code or "")[:3]
         if (domain, region) not in self._around:
             centre = self._centre(region)
-            self._around[domain, region] = nsmallest(
-                NEAREST, self.by_domain.get(domain, ()), key=lambda s: (roughly_apart(centre, s), s.id)
-            )
+            found = sorted(self.by_domain.get(domain, ()), key=lambda s: (roughly_apart(centre, s), s.id))
+            self._around[domain, region] = found[:NEAREST]
         return self._around[domain, region]
 
     def _centre(self, region: str) -> tuple[float, float] | None:

@@ -7,11 +7,12 @@ weighs nothing. Must never exclude anybody: rules.py does.
 import math
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from referrals.directory import Place, Service
 from referrals.rules import days_since, fresh_capacity
-from referrals.wanted import Policy, Wanted
+from referrals.wanted import Policy, Wanted, policy
 
 EARTH_KM = 6371.0
 WAIT = {"capacity": 1.0, "waitlist": 0.0, "no-capacity": 0.0}
@@ -33,7 +34,8 @@ class Setting(NamedTuple):
 
 
 def _load(at: Setting, s: Service) -> float | None:
-    return round(at.policy.half_load / (at.policy.half_load + at.loads.get(s.organization, 0)), 4)
+    load = at.loads.get(s.organization)
+    return round(at.policy.half_load / (at.policy.half_load + load), 4) if load else 1.0
 
 
 def _distance(at: Setting, s: Service) -> float | None:
@@ -56,9 +58,13 @@ def _language(at: Setting, s: Service) -> float | None:
 
 
 def _freshness(at: Setting, s: Service) -> float | None:
-    if s.assured_date is None or (days := days_since(s.assured_date, at.day)) is None:
-        return None
-    return round(at.policy.half_assured_days / (at.policy.half_assured_days + max(0, days)), 4)
+    return None if s.assured_date is None else _fresh(s.assured_date, at.day)
+
+
+@lru_cache(maxsize=4096)
+def _fresh(assured: str, day: date) -> float | None:
+    days, half = days_since(assured, day), policy().half_assured_days
+    return None if days is None else round(half / (half + max(0, days)), 4)
 
 
 def _wait(at: Setting, s: Service) -> float | None:
