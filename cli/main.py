@@ -24,6 +24,7 @@ COMMANDS = {
     "openapi": "cli.openapi:openapi",
     "participant": "cli.participant:participant",
     "publish": "cli.publish:publish",
+    "route": "cli.route:route",
     "simulate": "cli.simulate:simulate",
     "token": "cli.token:token",
     "topics": "cli.topics:topics",

@@ -16,6 +16,7 @@ from referrals.directory import Service
 from referrals.submission import Submission
 
 PLAIN = b"\x00"
+_SUBMISSION = msgspec.json.Decoder(Submission)
 
 
 class Record(NamedTuple):
@@ -70,6 +71,11 @@ def unseal(sealed: bytes) -> bytes:
 def submission_bytes(submission: Submission) -> bytes:
     """The canonical JSON of a submission: fields in declared order, absent ones left out."""
     return msgspec.json.encode(submission)
+
+
+def open_submission(sealed: bytes) -> Submission:
+    """The submission in sealed bytes; raises ValueError when it cannot be opened."""
+    return _SUBMISSION.decode(unseal(sealed))
 
 
 def submitted(said: Said, submission: Submission, topic: str | None = None) -> Record:

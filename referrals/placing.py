@@ -4,7 +4,7 @@ Comes in: the referral, the world as loaded, whom this event has just tried. Goe
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
@@ -14,8 +14,10 @@ from referrals import ids
 from referrals.commands import Envelope
 from referrals.contracts import contracts
 from referrals.directory import Directory, Service
-from referrals.route import Wanted, route
+from referrals.route import route
 from referrals.state import Referral
+from referrals.submission import Submission
+from referrals.wanted import Wanted, coded, personal
 
 
 class World(NamedTuple):
@@ -23,6 +25,7 @@ class World(NamedTuple):
 
     `organizations`: id -> type of the active ones. `loads`: open hops per organization. `seal`: bytes -> bytes.
     `tombstones`: referral id -> reason, of the cancels that came before their submission.
+    `open`: sealed bytes -> the submission; ValueError when it cannot be. `trust`: service -> 0..1, 1 when absent.
     """
 
     directory: Directory
@@ -30,6 +33,8 @@ class World(NamedTuple):
     organizations: Mapping[str, str]
     hub: str
     seal: Callable[[bytes], bytes]
+    open: Callable[[bytes], Submission]
+    trust: Mapping[str, float] = MappingProxyType({})
     tombstones: Mapping[UUID, str] = MappingProxyType({})
 
     def request(self, state: Referral, service: Service, at: datetime) -> e.HopRequested:
@@ -57,12 +62,23 @@ def place(
     if len(state.hops) >= contracts()[state.contract].hop_limit:
         detail = f"{len(state.hops)} organizations were asked; the contract allows no more"
         return (e.Fact(e.ReviewNeeded(reason="hop-limit", detail=detail)),)
-    decision = route(wanted(state, asked), world.directory, world.loads, envelope.at)
+    decision = decide(state, envelope.at, world, asked)
     return (e.Fact(decision), *_asked_next(state, decision, envelope, world))
 
 
-def wanted(state: Referral, asked: frozenset[str] = frozenset()) -> Wanted:
-    """What routing may know of a referral."""
+def decide(
+    state: Referral, at: datetime, world: World, asked: frozenset[str] = frozenset()
+) -> e.RoutingDecided:
+    """The routing decision; the submission is opened for it once, and not kept."""
+    submission = world.open(state.sealed) if state.sealed else None
+    asking = wanted(state, submission, at.date(), asked)
+    return route(asking, world.directory, world.loads, at, world.trust)
+
+
+def wanted(
+    state: Referral, submission: Submission | None, day: date, asked: frozenset[str] = frozenset()
+) -> Wanted:
+    """What routing may know of a referral: what is clear, and from the opened submission what is personal."""
     return Wanted(
         sender=state.sender,
         domain=state.domain,
@@ -73,6 +89,10 @@ def wanted(state: Referral, asked: frozenset[str] = frozenset()) -> Wanted:
         earlier=asked | {h.organization for h in state.hops},
         preferred=state.preferred,
         preferred_only=state.routing == "preferred-only",
+        payer=state.payer,
+        service_code=coded(state.service.system, state.service.code) if state.service else None,
+        programme=state.programme,
+        **(personal(submission, day) if submission else {}),
     )
 
 

@@ -1,173 +1,117 @@
 """Step 3, route: which service is asked next, and why every other one is not.
 
 Comes in: what is wanted, the directory, how loaded each organization is. Goes out: a RoutingDecided event.
-Rules that exclude come first, then a score; equal scores fall to the lower service id, so it is repeatable.
+Rules that exclude come first (rules.py), then a score (score.py); equal scores fall to the lower service id, so it is
+repeatable. Candidates are the services of the need in reach, found by the area's index; of the others, which are only
+counted (outside-area), the nearest few and the preferred organization's are named too.
 """
 
-import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from functools import cache
-from importlib import resources
-from typing import NamedTuple
+from heapq import nsmallest
+from itertools import chain, islice
+from operator import itemgetter
 
-import msgspec
-from msgspec import Struct
-
-from referrals.directory import Directory, Place, Service
+from referrals.directory import Directory, Place, Service, roughly_apart
 from referrals.events import Candidate, ExcludedBy, RoutingDecided
+from referrals.rules import OF_ORGANIZATION, Limits, excluded_by, limits, suspects
+from referrals.rules import RULES as RULES
+from referrals.score import Setting, position, scored, weighed
+from referrals.score import distance_km as distance_km
+from referrals.wanted import Policy as Policy
+from referrals.wanted import Wanted as Wanted
+from referrals.wanted import language_code as language_code
+from referrals.wanted import policy as policy
 
-EARTH_KM = 6371.0
-LANGUAGES = {
-    "english": "en",
-    "spanish": "es",
-    "chinese": "zh",
-    "vietnamese": "vi",
-    "tagalog": "tl",
-    "korean": "ko",
-}
-
-
-class Policy(Struct, frozen=True, forbid_unknown_fields=True):
-    """The reviewed numbers of routing (referrals/data/routing_policy.json)."""
-
-    version: str
-    weights: Mapping[str, float]
-    half_distance_km: float
-    half_load: float
-    named_candidates: int
+Fit = tuple[float, str, Service, dict[str, float]]
+Excluded = tuple[Service, ExcludedBy]
 
 
-class Wanted(NamedTuple):
-    """What routing knows of a referral; no identity."""
+def route(
+    wanted: Wanted,
+    directory: Directory,
+    loads: Mapping[str, int],
+    now: datetime,
+    trust: Mapping[str, float] | None = None,
+) -> RoutingDecided:
+    """The decision, explained. `loads` = open hops per organization (advice, not a promise), `trust` per service.
 
-    sender: str
-    domain: str
-    postal_code: str | None
-    county: str | None
-    language: str | None
-    excluded: tuple[str, ...] = ()
-    earlier: frozenset[str] = frozenset()
-    preferred: str | None = None
-    preferred_only: bool = False
-
-
-@cache
-def policy() -> Policy:
-    """The policy in force."""
-    text = resources.files("referrals").joinpath("data", "routing_policy.json").read_bytes()
-    return msgspec.json.decode(text, type=Policy)
-
-
-def route(wanted: Wanted, directory: Directory, loads: Mapping[str, int], now: datetime) -> RoutingDecided:
-    """The decision, explained. `loads` = open hops per organization (advice, not a promise)."""
+    A service out of reach is counted under outside-area whatever else would exclude it, unless it is named.
+    """
     rules = policy()
     here = directory.places.get(wanted.postal_code or "")
-    county = wanted.county or (here.county if here else None)
-    asked = wanted._replace(county=county, language=language_code(wanted.language))
-    fit: list[Candidate] = []
-    excluded: list[Candidate] = []
-    for service in directory.by_domain.get(wanted.domain, ()):
-        if (why := _excluded_by(asked, service, now.date())) is not None:
-            excluded.append(Candidate(service.id, service.organization, excluded_by=why))
-        else:
-            parts = _parts(rules, service, here, loads.get(service.organization, 0), wanted.preferred)
-            score = round(sum(rules.weights[name] * value for name, value in parts.items()), 6)
-            fit.append(Candidate(service.id, service.organization, score=score, parts=parts))
-    fit.sort(key=lambda c: (-(c.score or 0.0), c.service))
-    ordered = [*fit, *sorted(excluded, key=lambda c: c.service)]
-    named, others = ordered[: rules.named_candidates], ordered[rules.named_candidates :]
+    asked = wanted._replace(
+        county=wanted.county or (here.county if here else None), language=language_code(wanted.language)
+    )
+    reach = directory.in_reach(asked.domain, asked.postal_code, asked.county)
+    positions = directory.noted("position", position)
+    setting = Setting(rules, asked, position(here) if here else (), positions, loads, trust or {}, now.date())
+    fit, excluded = _judged(weighed(setting), directory.noted("limits", limits), reach.values())
+    named = [
+        Candidate(s.id, s.organization, score=-minus, parts=found)
+        for minus, _, s, found in fit[: rules.named_candidates]
+    ]
+    named += _named(_nearest(here, excluded, rules.named_candidates - len(named)))
+    outside = _outside(asked, directory, reach)[: rules.named_candidates - len(named)]
+    named += _named(_objections(asked, outside, now.date()))
     return RoutingDecided(
         decided_at=now,
         policy=rules.version,
         directory_version=directory.version,
-        chosen=fit[0].service if fit else None,
+        chosen=fit[0][1] if fit else None,
         candidates=tuple(named),
-        others_excluded=dict(Counter(c.excluded_by.rule for c in others if c.excluded_by)),
+        others_excluded=_others(excluded, named, reach, len(directory.by_domain.get(asked.domain, ()))),
     )
 
 
-def language_code(text: str | None) -> str | None:
-    """ISO 639-1 of a language as senders write it: `es`, `es-US`, `Spanish`; None stays None."""
-    if not text or not text.strip():
-        return None
-    word = text.strip().lower()
-    return LANGUAGES.get(word, word.split("-")[0].split("_")[0])
+def _judged(
+    at: Setting, limited: Mapping[str, Limits], services: Iterable[Service]
+) -> tuple[list[Fit], list[Excluded]]:
+    """Those in reach: who fits, best first, and whom a rule leaves out."""
+    suspect, only = suspects(at.wanted), at.wanted.preferred_only
+    fit: list[Fit] = []
+    excluded: list[Excluded] = []
+    for service in services:
+        asked = limited[service.id]
+        if only or service.organization in suspect:
+            asked = (*OF_ORGANIZATION, *asked)
+        if asked and (why := excluded_by(asked, at.wanted, service, at.day)) is not None:
+            excluded.append((service, why))
+        else:
+            total, found = scored(at, service)
+            fit.append((-total, service.id, service, found))
+    fit.sort(key=itemgetter(0, 1))
+    return fit, excluded
 
 
-def _inactive(w: Wanted, s: Service, day: date) -> str | None:
-    return None if s.active else "the service is not active"
+def _nearest(here: Place | None, excluded: list[Excluded], room: int) -> list[Excluded]:
+    centre = (here.latitude, here.longitude) if here else None
+    return nsmallest(room, excluded, key=lambda one: (roughly_apart(centre, one[0]), one[0].id))
 
 
-def _closed(w: Wanted, s: Service, day: date) -> str | None:
-    return f"a closure is in force on {day.isoformat()}" if s.closed_on(day) else None
+def _outside(wanted: Wanted, directory: Directory, reach: Mapping[str, Service]) -> list[Service]:
+    """A few that are out of reach: the preferred organization's, then the nearest."""
+    theirs = sorted(directory.of(wanted.domain, wanted.preferred), key=lambda s: s.id)
+    around = directory.around(wanted.domain, wanted.postal_code)
+    nearest = (s for s in around if s.id not in reach and s.organization != wanted.preferred)
+    return list(islice(chain((s for s in theirs if s.id not in reach), nearest), policy().named_outside))
 
 
-def _own(w: Wanted, s: Service, day: date) -> str | None:
-    return "the sender itself" if s.organization == w.sender else None
+def _objections(wanted: Wanted, services: Iterable[Service], day: date) -> list[Excluded]:
+    return [(s, why) for s in services if (why := excluded_by(RULES, wanted, s, day)) is not None]
 
 
-def _client_excluded(w: Wanted, s: Service, day: date) -> str | None:
-    return "the person does not want this organization" if s.organization in w.excluded else None
+def _named(excluded: Iterable[Excluded]) -> list[Candidate]:
+    return [Candidate(s.id, s.organization, excluded_by=why) for s, why in excluded]
 
 
-def _earlier_hop(w: Wanted, s: Service, day: date) -> str | None:
-    return "this organization was asked before" if s.organization in w.earlier else None
-
-
-def _preferred_only(w: Wanted, s: Service, day: date) -> str | None:
-    wrong = w.preferred_only and s.organization != w.preferred
-    return f"the sender asks for {w.preferred} only" if wrong else None
-
-
-def _outside_area(w: Wanted, s: Service, day: date) -> str | None:
-    if s.statewide or (w.postal_code and w.postal_code in s.postal_codes):
-        return None
-    if w.county and w.county in s.counties:
-        return None
-    return f"ZIP {w.postal_code or 'unknown'}, county {w.county or 'unknown'} is outside its service area"
-
-
-def _language(w: Wanted, s: Service, day: date) -> str | None:
-    offered = s.languages or ("en",)
-    return None if w.language in (None, *offered) else f"needs {w.language}, offers {', '.join(offered)}"
-
-
-# In the order they are asked; the first that objects names the exclusion.
-RULES: tuple[tuple[str, Callable[[Wanted, Service, date], str | None]], ...] = (
-    ("inactive", _inactive),
-    ("own-organization", _own),
-    ("preferred-only", _preferred_only),
-    ("client-excluded", _client_excluded),
-    ("earlier-hop", _earlier_hop),
-    ("outside-area", _outside_area),
-    ("closure", _closed),
-    ("language", _language),
-)
-
-
-def _excluded_by(wanted: Wanted, service: Service, day: date) -> ExcludedBy | None:
-    for name, rule in RULES:
-        if (detail := rule(wanted, service, day)) is not None:
-            return ExcludedBy(name, detail)
-    return None
-
-
-def _parts(
-    rules: Policy, service: Service, here: Place | None, load: int, preferred: str | None
-) -> dict[str, float]:
-    parts = {"load": round(rules.half_load / (rules.half_load + load), 4)}
-    if here and service.latitude is not None and service.longitude is not None:
-        km = distance_km(here.latitude, here.longitude, service.latitude, service.longitude)
-        parts["distance"] = round(rules.half_distance_km / (rules.half_distance_km + km), 4)
-    if service.organization == preferred:
-        parts["preference"] = 1.0
-    return parts
-
-
-def distance_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
-    """Great-circle distance (haversine), kilometres; degrees in."""
-    a, b = math.radians(lat1), math.radians(lat2)
-    h = math.sin((b - a) / 2) ** 2 + math.cos(a) * math.cos(b) * math.sin(math.radians(lon2 - lon1) / 2) ** 2
-    return 2 * EARTH_KM * math.asin(math.sqrt(min(1.0, h)))
+def _others(
+    excluded: Iterable[Excluded], named: Iterable[Candidate], reach: Mapping[str, Service], total: int
+) -> dict[str, int]:
+    """How many of those not named each rule excluded; the ones out of reach by subtraction."""
+    shown = [c for c in named if c.excluded_by]
+    names = {c.service for c in shown}
+    counts = Counter(why.rule for s, why in excluded if s.id not in names)
+    counts["outside-area"] += total - len(reach) - sum(c.service not in reach for c in shown)
+    return {rule: n for rule, n in sorted(counts.items()) if n}

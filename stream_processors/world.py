@@ -9,7 +9,7 @@ import msgspec
 
 from infra.places import places
 from infra.postgres import Connection, queries
-from producers.envelope import seal
+from producers.envelope import open_submission, seal
 from referrals.directory import Directory, Service
 from referrals.placing import World
 
@@ -37,7 +37,7 @@ class WorldKeeper:
             self._directory = Directory(version, services, places())
         if time.monotonic() - self._read_at > LOADS_MAX_AGE_S:
             await self._read_participants(connection)
-        return World(self._directory, self._loads, self._organizations, self._hub, seal)
+        return World(self._directory, self._loads, self._organizations, self._hub, seal, open_submission)
 
     async def _read_participants(self, connection: Connection) -> None:
         rows = await connection.fetch(SQL["organizations"])

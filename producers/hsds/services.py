@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from msgspec import Struct
 
 from producers.hsds import places
+from producers.hsds.limits import limits
 from producers.hsds.report import Where
 from producers.languages import two_letters
 from referrals import words
@@ -62,6 +63,7 @@ def imported(where: Where, row: dict[str, Any], organization: dict[str, Any]) ->
         latitude=latitude,
         longitude=longitude,
         active=body.get("status") == "active",
+        **limits(where, body),
     )
     if service.id != id.lower():
         body["source_id"] = id

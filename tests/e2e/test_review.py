@@ -30,8 +30,8 @@ async def reaches(exchange: RunningExchange, referral: Any, status: str) -> dict
 
 
 async def test_without_a_candidate_the_hub_assigns(exchange: RunningExchange) -> None:
-    far = {"person": submission("x")["person"] | {"spoken_language": "tlh"}}
-    referral = await sent(exchange, **far)
+    far = {"postal_code": "90012", "county": "Los Angeles", "state": "CA"}
+    referral = await sent(exchange, person=submission("x")["person"] | {"address": far})
     waiting = await reaches(exchange, referral, "needs-review")
     assert waiting["next_action"]["who"] == HUB
     async with exchange.http(HUB) as http:

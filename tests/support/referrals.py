@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from producers.envelope import seal
+from producers.envelope import open_submission, seal
 from referrals import check, ids
 from referrals import commands as c
 from referrals.directory import Directory, Place, Service
@@ -69,7 +69,7 @@ def world(*services: Service, loads: dict[str, int] | None = None) -> World:
     places = {ZIP: Place(37.807, -122.285, COUNTY)}
     kinds = {"clinic": "clinic", "other-clinic": "clinic", "plan": "mco", "hub": "hub"}
     kinds |= {s.organization: "cbo" for s in services}
-    return World(Directory(1, services, places), loads or {}, kinds, "hub", seal)
+    return World(Directory(1, services, places), loads or {}, kinds, "hub", seal, open_submission)
 
 
 REFERRAL = ids.referral_id("clinic", "R-1")

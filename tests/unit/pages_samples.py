@@ -154,7 +154,7 @@ def decision(says: str = "") -> dict[str, Any]:
     parts = {"distance": 0.8, "load": 0.7}
     return {
         "decided_at": ago(hours=20),
-        "policy": "routing-2026-11",
+        "policy": "routing-2026-12",
         "chosen": "s1",
         "candidates": [
             {

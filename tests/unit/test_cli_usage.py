@@ -49,7 +49,7 @@ def test_help_has_an_example(path: tuple[str, ...]) -> None:
 def test_every_command_of_the_interfaces_is_there() -> None:
     names = {path[0] for path in every_command()}
     assert names >= {
-        "up", "demo", "api", "worker", "migrate", "topics", "publish", "import-directory", "simulate",
+        "up", "demo", "api", "worker", "migrate", "topics", "publish", "import-directory", "route", "simulate",
         "dead-letters", "participant", "token", "doctor", "openapi", "asyncapi", "version",
     }  # fmt: skip
 
@@ -58,6 +58,8 @@ def test_every_command_of_the_interfaces_is_there() -> None:
     "arguments",
     [
         ("no-such-command",),
+        ("route",),
+        ("route", "--explain", "no-such-file"),
         ("publish",),
         ("publish", "no-such-file", "--as", "x"),
         ("publish", __file__),
