@@ -1,6 +1,5 @@
 """Who gets in and who sees what: tokens, sessions, the tenant matrix from the route table, RLS as second wall."""
 
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -285,21 +284,3 @@ async def test_the_same_answers_when_only_row_level_security_filters(
             assert (await http.get(f"/v1/referrals/{referral['id']}")).status_code == 404
             listed = await http.get("/v1/referrals", params={"limit": 200})
             assert referral["id"] not in listed.text
-
-
-async def test_documents_hold_no_person_and_cover_every_route(api: Api) -> None:
-    await api.submitted()
-    async with api.http() as http:
-        document = (await http.get("/openapi.json")).json()
-        texts = [
-            (await http.get(p)).text for p in ("/metrics", "/docs", "/version", "/livez", "/openapi.json")
-        ]
-    assert document["openapi"] == "3.1.0"
-    listed = {(m.upper(), path) for path, methods in document["paths"].items() for m in methods}
-    assert {(r.method, r.path) for r in ROUTES} == listed
-    refs = set(re.findall(r'"#/components/schemas/(\w+)"', texts[-1]))
-    assert refs <= document["components"]["schemas"].keys()
-    assert not any("Synthetic" in text or "clinic-a" in text for text in texts)
-    families = set(re.findall(r"^# TYPE (refex_\w+)", texts[0], re.MULTILINE))
-    assert len(families) >= 10
-    assert float(re.findall(r"^refex_referrals_submitted_total (\S+)", texts[0], re.MULTILINE)[0]) >= 1

@@ -32,7 +32,7 @@ from producers.producer import BrokerAway
 from referrals.words import OrganizationType
 from stream_processors.decode import Raw
 from stream_processors.exchange import Exchange
-from tests.support.referrals import service
+from tests.support.referrals import body, service
 
 ORGANIZATIONS = {
     "clinic-a": "clinic",
@@ -231,3 +231,17 @@ class Api:
             assert answer.status_code in (200, 202), answer.text
             found: dict[str, Any] = (await http.get(answer.headers["location"])).json()
         return found
+
+
+def new(**changes: Any) -> dict[str, Any]:
+    """A submission under an id of its own, for the golden plan's member."""
+    return body(uuid4().hex, coverage={"payer": "golden-health-plan", "member_id": "M-1"}) | changes
+
+
+async def answer(api: Api, referral: dict[str, Any], action: str, **fields: Any) -> Any:
+    """The newest hop's organization answers."""
+    hop = referral["hops"][-1]
+    async with api.http(hop["organization"]) as http:
+        return await http.post(
+            f"/v1/referrals/{referral['id']}/responses", json={"action": action, "hop": hop["hop"], **fields}
+        )

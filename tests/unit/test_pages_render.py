@@ -11,7 +11,7 @@ import pytest
 from api.pages import render
 from api.pages.text import LANGUAGES, Text
 from api.principal import Principal
-from tests.unit import pages_samples
+from tests.unit import pages_models, pages_samples
 
 PAYLOAD = "</title><script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
 VOID_OF_LABEL = {"hidden", "submit", "button"}
@@ -37,7 +37,7 @@ def drawn(language: str, says: str = "") -> list[tuple[str, str]]:
     """Template and HTML of every sample."""
     text = Text(language)
     made = []
-    for template, models in pages_samples.models(language, says).items():
+    for template, models in pages_models.models(language, says).items():
         type = template.split("_")[0].removesuffix(".html")
         who = principal(type, says or "Org") if type in render.HOMES else None
         for model in models:
@@ -74,7 +74,7 @@ def test_every_page_draws_in_both_languages(language: str) -> None:
 def test_every_template_is_drawn_by_a_sample() -> None:
     files = set(render.environment().list_templates())
     pages = {f for f in files if not f.startswith("_") and f not in ("layout.html", "macros.html")}
-    assert set(pages_samples.models()) == pages
+    assert set(pages_models.models()) == pages
 
 
 def test_what_people_wrote_is_escaped_everywhere() -> None:
@@ -137,7 +137,7 @@ def test_the_script_is_short_and_the_stylesheet_light() -> None:
 
 
 def test_a_missing_name_is_an_error_and_not_an_empty_place() -> None:
-    model: dict[str, Any] = dict(pages_samples.models()["clinic_list.html"][0])
+    model: dict[str, Any] = dict(pages_models.models()["clinic_list.html"][0])
     del model["rows"]
     with pytest.raises(Exception, match="rows"):
         render.html("clinic_list.html", Text(), render.frame(Text(), principal("clinic")), model)

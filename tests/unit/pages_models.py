@@ -1,0 +1,168 @@
+"""Sample models of every page, in plain and in hostile words; made by the pages' own functions from the samples."""
+
+from typing import Any
+
+from api.pages import cards, cbo_models, clinic_models, front_models, hub_models, plan_models, watch_models
+from api.pages.forms import form
+from api.pages.show import Show
+from api.pages.text import Text
+from referrals import measures
+from tests.unit.pages_samples import (
+    NOW,
+    ORGANIZATIONS,
+    SERVICES,
+    ago,
+    decision,
+    events,
+    hop,
+    offered,
+    referral,
+    rows,
+)
+
+
+def models(language: str = "en", says: str = "") -> dict[str, list[dict[str, Any]]]:
+    """Every page template with the models it must draw; `says` stands in every text field."""
+    names = {k: says or v for k, v in ORGANIZATIONS.items()}
+    services = {k: says or v for k, v in SERVICES.items()}
+    show = Show(Text(language), NOW, names, services)
+    return (
+        _front(show, says) | _clinic(show, says) | _cbo(show, says) | _plan(show, says) | _watch(show, says)
+    )
+
+
+def _front(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
+    logins = [
+        {"email": says or "ana@riverside.example", "password": says or "demo", "label": says or "Clinic"}
+    ]
+    return {
+        "home.html": [
+            front_models.home(show, True, ago(minutes=2), 14),
+            front_models.home(show, False, None, 0),
+        ],
+        "login.html": [
+            front_models.login(show, form({}), "/", []),
+            front_models.login(show, form({"email": says}, {"email": "wrong"}, "general"), "/", logins),
+        ],
+        "message.html": [
+            front_models.message(show.text, key) for key in ("404", "403", "csrf", "503", "999")
+        ],
+    }
+
+
+def _clinic(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
+    statuses = ("requested", "needs-review", "accepted", "in-progress", "completed", "cancelled", "failed")
+    rows = [referral(s, says) for s in statuses]
+    counts = {"all": 7, "review": 1, "waiting": 1, "helping": 2, "closed": 3}
+    cursors = {"next_href": "/clinic?cursor=x", "first_href": ""}
+    none = {"next_href": "", "first_href": ""}
+    story, why = events(says), decision(says)
+    errors = {"given_name": says or "Fill this in", "priority": "Choose one"}
+    return {
+        "clinic_list.html": [
+            clinic_models.tracker(show, rows, counts, "all", "", cursors),
+            clinic_models.tracker(show, [], {}, "all", says or "RC-9", none),
+            clinic_models.tracker(show, [], {}, "closed", "", none),
+            clinic_models.tracker(show, [], {}, "all", "", none),
+        ],
+        "clinic_referral.html": [
+            clinic_models.detail(show, referral("accepted", says), story, why),
+            clinic_models.detail(
+                show, referral("needs-review", says, hops=[]), story[:2], why | {"chosen": None}
+            ),
+            clinic_models.detail(show, referral("received", says, hops=[], person=None), [], None),
+        ],
+        "clinic_cancel.html": [clinic_models.cancel(show, referral("requested", says), form({"note": says}))],
+        "clinic_new.html": [
+            clinic_models.new(
+                show, form({"priority": "routine"}), [{"code": "p", "label": says or "Plan"}], []
+            ),
+            clinic_models.new(show, form({"note": says, "domain": "food-insecurity"}, errors), [], []),
+        ],
+    }
+
+
+def _cbo(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
+    none = {"next_href": "", "first_href": ""}
+    late = offered("requested", says, id="late", priority="routine", hops=[hop(due_at=ago(hours=3))])
+    prohibited = offered("accepted", says)
+    prohibited["person"]["contact"]["prohibited"] = True
+    counts = {"new": 2, "working": 3, "done": 1}
+    story = [e for e in events(says) if e["type"].startswith("hop-")]
+    working = [offered(s, says) for s in ("accepted", "in-progress", "on-hold")]
+    return {
+        "cbo_inbox.html": [
+            cbo_models.inbox(show, [late, offered("requested", says)], counts, "new", none),
+            cbo_models.inbox(show, working, counts, "working", none),
+            cbo_models.inbox(
+                show, [offered("completed", says), offered("rejected", says)], counts, "done", none
+            ),
+            *(cbo_models.inbox(show, [], {}, tab, none) for tab in cards.TABS),
+        ],
+        "cbo_referral.html": [
+            cbo_models.one(show, offered("requested", says), story),
+            cbo_models.one(show, offered("accepted", says), story),
+            cbo_models.one(show, prohibited, story),
+        ],
+        "cbo_answer.html": [
+            cbo_models.answer(
+                show, offered("accepted", says), action, form({"note": says}, {"reason": "Choose"})
+            )
+            for action in ("reject", "hold", "close", "note")
+        ],
+        "conflict.html": [
+            cbo_models.conflict(show, offered("requested", says), story),
+            cbo_models.conflict(show, offered("cancelled", says), []),
+        ],
+    }
+
+
+def _plan(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
+    span = {"contract": "golden-health-plan-2026", "from": "2026-10-01", "to": "2026-11-30"}
+    cursors = {"next_href": "", "first_href": "/mco"}
+    contracts = [{"code": span["contract"], "label": says or "2026"}, {"code": "x", "label": "X"}]
+    found = [referral(s, says) for s in ("requested", "completed", "needs-review")]
+    facts, targets = rows(), {"accepted": 0.75, "closed": 0.7, "time-to-accept": 48}
+    tiles = []
+    for id, definition in measures.definitions().items():
+        measured = measures.measure(id, facts, NOW, targets)
+        tiles.append(plan_models.tile(show, measured, definition, span, f"/v1/{says}"))
+    full = plan_models.plan(show, says or "Community supports 2026", span, facts)
+    full |= {"measures": tiles, "rows": plan_models.members(show, found), "contracts": contracts, **cursors}
+    full |= {"csv_href": "/v1/x.csv"}
+    empty = plan_models.plan(show, "", span, []) | {"measures": [], "rows": [], "contracts": [], **cursors}
+    empty |= {"csv_href": "/v1/x.csv"}
+    counted = measures.counted(measures.definitions()["accepted"], facts, NOW)
+    listed = plan_models.behind(show, tiles[1], span, counted, found, cursors)
+    return {"mco_plan.html": [full, empty], "mco_list.html": [listed, listed | {"rows": []}]}
+
+
+def _watch(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
+    waiting = referral("needs-review", says, hops=[hop("rejected", "east-bay-pantry", reason="no-capacity")])
+    found = [
+        {"id": "s1", "organization": "harvest-food-bank", "name": says or "Groceries", "place": "94607"},
+        {"id": "s2", "organization": "east-bay-pantry", "name": "Food pantry", "place": ""},
+        {"id": "s3", "organization": "north-county-meals", "name": "Meals", "place": ""},
+    ]
+    chosen = form({"service": "s1"}, {"reason": says or "Fill this in"})
+    none = {"next_href": "", "first_href": ""}
+    county = {"alameda": 120, "marin": 4, says or "": 30}
+    progress = [{"topic": "intake.api", "partition": 0, "next_offset": 12, "updated_at": ago(minutes=1)}]
+    dead = [
+        {"reason": says or "invalid", "topic": "intake.x", "partition": 1, "offset": 7, "at": ago(hours=1)}
+    ]
+    relay = {"recorded": 90, "published": 88}
+    chooser = hub_models.chooser(show, waiting, events(says), decision(says), found, chosen)
+    chooser |= {"domain": "food-insecurity", "query": says, "domains": show.text.choices("domains")}
+    return {
+        "hub_queue.html": [hub_models.queue(show, [waiting], none), hub_models.queue(show, [], none)],
+        "hub_referral.html": [chooser, chooser | {"services": [], "routing": None}],
+        "state.html": [
+            watch_models.state(show, county, {"food-insecurity": 150, "homelessness": 4}, {"requested": 154}),
+            watch_models.state(show, {}, {}, {}),
+        ],
+        "operator.html": [
+            watch_models.operator(show, progress, relay, dead, 1, {"requested": 5}, 0),
+            watch_models.operator(show, [], {"recorded": 0, "published": 0}, [], 0, {}, 2),
+        ],
+    }
