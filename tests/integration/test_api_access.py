@@ -70,6 +70,7 @@ async def test_sixty_token_requests_a_minute(api: Api) -> None:
     answers = [(await ask(api, GRANT, ("valley-care-plan-client", "wrong"))).status_code for _ in range(62)]
     assert answers[:60] == [401] * 60
     assert answers[61] == 429
+    api.app.state.context.limits.tokens._levels.clear()  # or the next test would meet this one's quota
 
 
 async def test_a_hundred_requests_a_second(api: Api) -> None:
