@@ -10,7 +10,6 @@ import importlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -40,7 +39,6 @@ from infra import kafka
 from infra.settings import Settings
 from producers.producer import RecordProducer
 
-log = structlog.get_logger("refex.api")
 HUB, PLAN = frozenset({"hub"}), frozenset({"mco"})
 CONSENTERS = SENDERS | HUB
 OWNERS = RECIPIENTS | {"operator"}

@@ -26,7 +26,8 @@ from producers import envelope
 from referrals import words
 from referrals.check import parse_date
 from referrals.directory import Service
-from referrals.route import distance_km, language_code
+from referrals.score import distance_km
+from referrals.wanted import language_code
 
 SQL = queries("api", "directory.sql")
 CAPACITY = ("open", "limited", "waitlist", "full", "closed")

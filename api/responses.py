@@ -18,7 +18,7 @@ from api.problems import Problem, wrong
 from api.referrals import found
 from producers import envelope
 from referrals import words
-from referrals.lifecycle import TRANSITIONS
+from referrals.transitions import TRANSITIONS
 
 ACTIONS = frozenset(TRANSITIONS)
 # Action -> what its body must hold: (field, list of codes or None for any text).

@@ -10,7 +10,7 @@ from avro_schemas import asyncapi
 from avro_schemas.topics import declared
 from referrals import state, words
 from referrals.errors import NEXT_STEP, DeadLetterReason, RejectionReason
-from referrals.lifecycle import TRANSITIONS
+from referrals.transitions import TRANSITIONS
 from referrals.words import OPEN_HOP, TERMINAL, HopStatus
 
 FOLDER = Path(__file__).parent

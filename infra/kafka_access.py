@@ -1,4 +1,4 @@
-"""Kafka logins and what each may do: SCRAM users and ACLs, set and taken away by an administrator.
+"""Kafka logins and what each may do: SCRAM users and ACLs, set by an administrator.
 
 Comes in: a user and a list of grants. Goes out: nothing but the broker's state. Must never grant more than the
 table of docs says: a participant reaches its own two topics, and the exchange's parts what they work with.
@@ -21,6 +21,15 @@ MECHANISMS = {
     "SCRAM-SHA-512": kafka.ScramMechanism.SCRAM_SHA_512,
 }
 ITERATIONS = 4096
+EVERY = kafka.AclBindingFilter(
+    kafka.ResourceType.ANY,
+    None,
+    kafka.ResourcePatternType.ANY,
+    None,
+    None,
+    kafka.AclOperation.ANY,
+    kafka.AclPermissionType.ANY,
+)
 
 
 class AccessError(RuntimeError):
@@ -86,11 +95,6 @@ async def set_password(login: KafkaLogin, username: str, password: str) -> None:
     await asyncio.to_thread(_allow_all, login, {username: (password, [])})
 
 
-async def forbid(login: KafkaLogin, username: str) -> None:
-    """Take away the login and all it may do. Raises AccessError."""
-    await asyncio.to_thread(_forbid, login, username)
-
-
 async def acls(login: KafkaLogin) -> dict[str, int]:
     """User -> how many ACLs it has. Raises AccessError."""
     return await asyncio.to_thread(_acls, login)
@@ -110,17 +114,10 @@ def _allow_all(login: KafkaLogin, users: dict[str, tuple[str, list[Grant]]]) -> 
         _done(broker.alter_user_scram_credentials(credentials, request_timeout=TIMEOUT_S))
 
 
-def _forbid(login: KafkaLogin, username: str) -> None:
-    broker = administrator(login)
-    mechanism = MECHANISMS[login.mechanism]
-    _done(broker.alter_user_scram_credentials([kafka.UserScramCredentialDeletion(username, mechanism)]))
-    _done(broker.delete_acls([_filter(f"User:{username}")], request_timeout=TIMEOUT_S))
-
-
 def _acls(login: KafkaLogin) -> dict[str, int]:
     broker = administrator(login)
     try:
-        found = broker.describe_acls(_filter(None), request_timeout=TIMEOUT_S).result(TIMEOUT_S)
+        found = broker.describe_acls(EVERY, request_timeout=TIMEOUT_S).result(TIMEOUT_S)
     except KafkaException as error:
         raise AccessError(
             f"the ACLs cannot be read: {error.args[0].str()}; use an administrator's login"
@@ -130,18 +127,6 @@ def _acls(login: KafkaLogin) -> dict[str, int]:
         user = binding.principal.removeprefix("User:")
         counts[user] = counts.get(user, 0) + 1
     return counts
-
-
-def _filter(principal: str | None) -> kafka.AclBindingFilter:
-    return kafka.AclBindingFilter(
-        kafka.ResourceType.ANY,
-        None,
-        kafka.ResourcePatternType.ANY,
-        principal,
-        None,
-        kafka.AclOperation.ANY,
-        kafka.AclPermissionType.ANY,
-    )
 
 
 def _binding(user: str, grant: Grant) -> kafka.AclBinding:

@@ -7,7 +7,7 @@ from functools import cache
 
 import zipcodes
 
-from referrals.directory import Place
+from referrals.directory import Place, county_key
 
 
 @cache
@@ -16,6 +16,5 @@ def places() -> dict[str, Place]:
     found: dict[str, Place] = {}
     for row in zipcodes.list_all():  # type: ignore[no-untyped-call]
         if row["lat"] and row["long"]:
-            county = str(row["county"] or "").lower().removesuffix(" county")
-            found[row["zip_code"]] = Place(float(row["lat"]), float(row["long"]), county)
+            found[row["zip_code"]] = Place(float(row["lat"]), float(row["long"]), county_key(row["county"]))
     return found

@@ -87,7 +87,7 @@ def is_ours(name: str) -> bool:
 
 def _apply(login: KafkaLogin, partitions: int, settings: Mapping[str, Mapping[str, str]]) -> list[str]:
     broker = administrator(login)
-    there = _partition_counts(broker)
+    there = partition_counts(broker)
     for name in settings:
         if there.get(name, partitions) != partitions:
             raise TopicsError(
@@ -134,9 +134,10 @@ def _mend(broker: Any, settings: Mapping[str, Mapping[str, str]]) -> None:
             future.result(TIMEOUT_S)
 
 
-def _partition_counts(broker: Any) -> dict[str, int]:
+def partition_counts(broker: Any, timeout_s: float = TIMEOUT_S) -> dict[str, int]:
+    """Every topic the administrator may see, with its number of partitions; blocking. Raises TopicsError."""
     try:
-        metadata = broker.list_topics(timeout=TIMEOUT_S)
+        metadata = broker.list_topics(timeout=timeout_s)
     except KafkaException as error:
         raise TopicsError(f"Kafka does not answer: {error.args[0].str()}; is it running?") from error
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
@@ -144,7 +145,7 @@ def _partition_counts(broker: Any) -> dict[str, int]:
 
 def _listing(login: KafkaLogin) -> list[TopicState]:
     broker = administrator(login)
-    counts = {name: count for name, count in _partition_counts(broker).items() if is_ours(name)}
+    counts = {name: count for name, count in partition_counts(broker).items() if is_ours(name)}
     places = [TopicPartition(name, p) for name, count in sorted(counts.items()) for p in range(count)]
     first = _offsets(broker, places, kafka.OffsetSpec.earliest())
     last = _offsets(broker, places, kafka.OffsetSpec.latest())

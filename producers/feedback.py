@@ -18,8 +18,7 @@ from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from avro_schemas import codec, topics
-from infra.kafka import KafkaLogin
-from producers.publisher import protocol_for
+from producers.publisher import participant_login
 
 SCHEMA = "feedback_given.v1"
 POLL_MS = 1000
@@ -74,14 +73,7 @@ class FeedbackReader:
         ca_file: str | None = None,
     ) -> None:
         """`from_start` says where a reader of a new `name` begins: with everything kept, or with what comes now."""
-        login = KafkaLogin(
-            bootstrap=bootstrap,
-            security_protocol=security_protocol or protocol_for(bootstrap, username),
-            mechanism=mechanism,
-            username=username,
-            password=password,
-            ca_file=ca_file,
-        )
+        login = participant_login(bootstrap, username, password, security_protocol, mechanism, ca_file)
         self._consumer = AIOKafkaConsumer(
             topics.feedback(organization),
             **login.aiokafka(),

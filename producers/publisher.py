@@ -72,14 +72,7 @@ class ReferralPublisher:
         """`security_protocol` is SASL_SSL unless the broker is on this machine; `deadline_s` bounds the retries."""
         self.organization = organization
         self._deadline_s = deadline_s
-        login = KafkaLogin(
-            bootstrap=bootstrap,
-            security_protocol=security_protocol or protocol_for(bootstrap, username),
-            mechanism=mechanism,
-            username=username,
-            password=password,
-            ca_file=ca_file,
-        )
+        login = participant_login(bootstrap, username, password, security_protocol, mechanism, ca_file)
         self._producer = RecordProducer(login, client_id=f"{organization}-publisher")
 
     async def __aenter__(self) -> "ReferralPublisher":
@@ -155,6 +148,25 @@ def event_id(organization: str, submission: Submission, revision: str = "") -> U
     body = _digest(envelope.submission_bytes(submission))
     parts = ("submit", submission.sender_referral_id, body, *([revision] if revision else []))
     return ids.event_id(organization, *parts)
+
+
+def participant_login(
+    bootstrap: str,
+    username: str | None,
+    password: str | None,
+    security_protocol: str | None,
+    mechanism: str,
+    ca_file: str | None,
+) -> KafkaLogin:
+    """How a participant logs in, to publish and to read; without a protocol, as `protocol_for` says."""
+    return KafkaLogin(
+        bootstrap=bootstrap,
+        security_protocol=security_protocol or protocol_for(bootstrap, username),
+        mechanism=mechanism,
+        username=username,
+        password=password,
+        ca_file=ca_file,
+    )
 
 
 def protocol_for(bootstrap: str, username: str | None) -> str:

@@ -13,6 +13,11 @@ T = TypeVar("T")
 NEAREST = 400
 
 
+def county_key(name: str | None) -> str:
+    """A county as it is compared: lower case, without the suffix; empty for none."""
+    return (name or "").strip().lower().removesuffix(" county")
+
+
 class Place(NamedTuple):
     """A ZIP's centre (degrees) and county (lower case, no suffix)."""
 

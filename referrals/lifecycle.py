@@ -15,10 +15,7 @@ from referrals.errors import RejectionReason as No
 from referrals.placing import World, place
 from referrals.state import Referral
 from referrals.submitting import submit
-from referrals.transitions import TRANSITIONS, allowed_actions
 from referrals.words import ReferralStatus
-
-__all__ = ["TRANSITIONS", "Decision", "allowed_actions", "decide"]
 
 
 def decide(state: Referral | None, command: c.Command, envelope: c.Envelope, world: World) -> Decision:

@@ -15,14 +15,9 @@ from operator import itemgetter
 
 from referrals.directory import Directory, Place, Service, roughly_apart
 from referrals.events import Candidate, ExcludedBy, RoutingDecided
-from referrals.rules import OF_ORGANIZATION, Limits, excluded_by, limits, suspects
-from referrals.rules import RULES as RULES
+from referrals.rules import OF_ORGANIZATION, RULES, Limits, excluded_by, limits, suspects
 from referrals.score import Setting, position, scored, weighed
-from referrals.score import distance_km as distance_km
-from referrals.wanted import Policy as Policy
-from referrals.wanted import Wanted as Wanted
-from referrals.wanted import language_code as language_code
-from referrals.wanted import policy as policy
+from referrals.wanted import Wanted, language_code, policy
 
 Fit = tuple[float, str, Service, dict[str, float]]
 Excluded = tuple[Service, ExcludedBy]

@@ -7,6 +7,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from referrals.directory import county_key
+
 
 class _Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A part of a submission: frozen, keyword-only, absent fields left out when written."""
@@ -173,5 +175,5 @@ def county(s: Submission) -> str | None:
     """The county where help is wanted: the service area's, else the address's; lower case, no suffix."""
     for place in (s.service_area, s.person.address):
         if place is not None and place.county:
-            return place.county.strip().lower().removesuffix(" county")
+            return county_key(place.county)
     return None

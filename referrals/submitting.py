@@ -6,7 +6,6 @@ Comes in: the referral if known, the checked submission. Goes out: facts. Pure; 
 from hashlib import sha256
 
 import msgspec
-from msgspec import structs
 
 from referrals import commands as c
 from referrals import events as e
@@ -137,4 +136,4 @@ def _after_amendment(
         hops = [e.Fact(e.HopCancelled(hop=h.hop, reason="consent-revoked")) for h in state.open_hops]
         return (*hops, e.Fact(e.ReferralCancelled(reason="consent-revoked")))
     waiting = state.status is ReferralStatus.NEEDS_REVIEW and verdict.verdict == "allow"
-    return place(structs.replace(state), envelope, world) if waiting else ()
+    return place(state, envelope, world) if waiting else ()

@@ -23,6 +23,7 @@ from infra.kafka import KafkaLogin
 from stream_processors import metrics
 from stream_processors.decode import Raw
 from stream_processors.exchange import Applied, Exchange, is_transient
+from stream_processors.patience import may_pass
 from stream_processors.progress import Stopped, overtaken, starting_offsets
 from stream_processors.store import Place
 
@@ -30,6 +31,7 @@ GROUP = "refex-exchange"
 MAX_RECORDS = 2000
 ADVISORY_COMMIT_S = 2.0
 PATTERN = "^(" + "|".join([r"intake\.[a-z0-9.-]+", *map(re.escape, topics.consumed())]) + ")$"
+UNTIL_IT_IS = stamina.AsyncRetryingCaller(attempts=None, timeout=None, wait_initial=0.1, wait_max=3.0)
 log = structlog.get_logger()
 
 
@@ -87,7 +89,7 @@ class Inbox:
         self.reassigned = False
         self._open.clear()
         assigned = frozenset(consumer.assignment())
-        starts = await self._starting_offsets(consumer, assigned)
+        starts = await UNTIL_IT_IS.on(may_pass)(starting_offsets, consumer, self._login, self._pool, assigned)
         for partition, start in starts.items():
             if isinstance(start, Stopped):
                 self._stop(consumer, partition, start)
@@ -102,16 +104,6 @@ class Inbox:
         self._open.discard(partition)
         if partition in consumer.assignment():
             consumer.pause(partition)
-
-    async def _starting_offsets(
-        self, consumer: AIOKafkaConsumer, assigned: frozenset[TopicPartition]
-    ) -> dict[TopicPartition, int | Stopped]:
-        async for attempt in stamina.retry_context(
-            on=_may_pass, attempts=None, timeout=None, wait_initial=0.1, wait_max=3.0
-        ):
-            with attempt:
-                return await starting_offsets(consumer, self._login, self._pool, assigned)
-        raise AssertionError("unreachable")
 
     async def _apply(self, batch: list[Raw]) -> Applied:
         """Until it is applied: a transient failure is retried for as long as it lasts."""
@@ -178,20 +170,12 @@ class _Started:
         self._consumer = consumer
 
     async def __aenter__(self) -> AIOKafkaConsumer:
-        async for attempt in stamina.retry_context(
-            on=(KafkaError, OSError), attempts=None, timeout=None, wait_initial=0.2, wait_max=3.0
-        ):
-            with attempt:
-                await self._consumer.start()
+        await UNTIL_IT_IS.on((KafkaError, OSError))(self._consumer.start)
         return self._consumer
 
     async def __aexit__(self, *error: object) -> None:
         with contextlib.suppress(KafkaError, asyncio.TimeoutError):
             await self._consumer.stop()
-
-
-def _may_pass(error: Exception) -> bool:
-    return isinstance(error, KafkaError) or is_transient(error)
 
 
 def raw(record: ConsumerRecord) -> Raw:

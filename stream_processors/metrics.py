@@ -1,6 +1,6 @@
 """What a worker counts about itself, for Prometheus: one process, one port (REFEX_METRICS_PORT), no personal data.
 
-Comes in: what each batch did. Goes out: counters by topic of ours. Must never have an id or a person as a label.
+Comes in: what each batch did. Goes out: counters. Must never have an id or a person as a label.
 """
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server

@@ -5,25 +5,23 @@ scheme, at least once with a stable id. Must never carry a person's data.
 """
 
 import asyncio
-import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import httpx
 import msgspec
-import structlog
 from standardwebhooks import Webhook
 
 from infra.postgres import queries
 from stream_processors.exchange import is_transient
+from stream_processors.patience import woken
 
 SQL = queries("stream_processors", "notify.sql")
 BATCH = 50
 MAX_ATTEMPTS = 10
 TIMEOUT_S = 10.0
 SWEEP_S = 2.0
-log = structlog.get_logger()
 
 
 class Notifier:
@@ -49,9 +47,7 @@ class Notifier:
                         raise
                     busy = False
                 if not busy:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(SWEEP_S):
-                            await self._woken.wait()
+                    await woken(self._woken, SWEEP_S)
 
     async def step(self, client: httpx.AsyncClient) -> bool:
         """Claim and send one batch side by side; whether there was anything."""

@@ -12,6 +12,8 @@ import msgspec
 from avro_schemas import codec, topics
 from referrals.cancelling import TOMBSTONE
 
+HEADER = "lane-seq"
+
 
 class Out(NamedTuple):
     """One record to publish, on partition lane mod count, with the header `lane-seq`."""

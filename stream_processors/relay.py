@@ -9,24 +9,20 @@ import contextlib
 from typing import Any
 
 import asyncpg
-import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from infra.kafka import KafkaLogin
-from infra.postgres import connect, queries
+from infra.postgres import queries
 from referrals.ids import LANES, partition
 from stream_processors import metrics
-from stream_processors.exchange import is_transient
-from stream_processors.outbox import Out, outputs
+from stream_processors.outbox import HEADER, Out, outputs
+from stream_processors.patience import IDLE_S, again_and_again, held, woken
 from stream_processors.store import columns
 from stream_processors.tail import Published, tail
 
 SQL = queries("stream_processors", "relay.sql")
 GROUPS = 4
-IDLE_S = 0.5
-HEADER = "lane-seq"
-log = structlog.get_logger()
 
 
 class Relay:
@@ -41,19 +37,11 @@ class Relay:
 
     async def run(self) -> None:
         """For ever: take the lock, scan the tail, publish; after any failure let go and begin anew."""
-        while True:
-            try:
-                await self._session()
-            except Exception as error:
-                if not (isinstance(error, KafkaError) or is_transient(error)):
-                    raise
-                log.warning("relay starts anew", group=self._group, error=type(error).__name__)
-            await asyncio.sleep(IDLE_S)
+        await again_and_again(f"relay {self._group}", self._session)
 
     async def _session(self) -> None:
-        connection = await connect(self._url, "relay")
-        try:
-            if not await connection.fetchval(SQL["try_lock"], self._group):
+        async with held(self._url, "relay", SQL["try_lock"], self._group) as connection:
+            if connection is None:
                 return
             await connection.add_listener("refex", lambda *_: self._wake.set())
             async with _producer(self._login) as producer:
@@ -65,11 +53,7 @@ class Relay:
                 while True:
                     self._wake.clear()
                     if not await self._step(connection, producer, published):
-                        with contextlib.suppress(TimeoutError):
-                            async with asyncio.timeout(IDLE_S):
-                                await self._wake.wait()
-        finally:
-            await connection.close(timeout=2)
+                        await woken(self._wake, IDLE_S)
 
     async def _step(
         self, connection: asyncpg.Connection, producer: AIOKafkaProducer, published: Published

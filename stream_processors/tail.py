@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from infra.kafka import KafkaLogin
 from infra.kafka_identity import partition_counts
 from referrals.ids import partition
+from stream_processors.outbox import HEADER
 
 Published = frozenset[tuple[str, int, int]]
 OUTPUTS = re.compile(r"^(referral\.event|exchange\.event|dead-letter|feedback\..+)$")
@@ -51,7 +52,7 @@ async def _read(
     while waiting:
         for place, records in (await consumer.getmany(timeout_ms=500)).items():
             for record in records:
-                text = dict(record.headers).get("lane-seq", b"").decode()
+                text = dict(record.headers).get(HEADER, b"").decode()
                 lane, _, seq = text.partition(":")
                 if lane.isdigit() and seq.isdigit() and int(lane) in lanes:
                     found.add((place.topic, int(lane), int(seq)))

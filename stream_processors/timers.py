@@ -9,23 +9,19 @@ from datetime import UTC, datetime
 
 import asyncpg
 import msgspec
-import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from avro_schemas import topics
 from infra.kafka import KafkaLogin
 from infra.kafka_identity import partition_counts
-from infra.postgres import connect, queries
+from infra.postgres import queries
 from producers.envelope import Record, deadline_due
 from producers.producer import RecordProducer
 from referrals.ids import event_id
-from stream_processors.exchange import is_transient
+from stream_processors.patience import IDLE_S, again_and_again, held
 from stream_processors.store import columns
 
 SQL = queries("stream_processors", "timers.sql")
-IDLE_S = 0.5
-log = structlog.get_logger()
 
 
 class Timers:
@@ -37,19 +33,11 @@ class Timers:
 
     async def run(self) -> None:
         """For ever; after a failure let go of everything and begin anew."""
-        while True:
-            try:
-                await self._session()
-            except Exception as error:
-                if not (isinstance(error, KafkaError) or is_transient(error)):
-                    raise
-                log.warning("timers start anew", error=type(error).__name__)
-            await asyncio.sleep(IDLE_S)
+        await again_and_again("timers", self._session)
 
     async def _session(self) -> None:
-        connection = await connect(self._url, "worker")
-        try:
-            if not await connection.fetchval(SQL["try_lock"]):
+        async with held(self._url, "worker", SQL["try_lock"]) as connection:
+            if connection is None:
                 return
             consumer = AIOKafkaConsumer(**self._login.aiokafka(), enable_auto_commit=False)
             async with RecordProducer(self._login, "refex-timers") as producer:
@@ -60,8 +48,6 @@ class Timers:
                         await asyncio.sleep(IDLE_S)
                 finally:
                     await consumer.stop()
-        finally:
-            await connection.close(timeout=2)
 
     async def _step(
         self, connection: asyncpg.Connection, consumer: AIOKafkaConsumer, producer: RecordProducer

@@ -21,6 +21,7 @@ class WorldKeeper:
     """Reads the world inside a batch's transaction, and only what may have changed since the last."""
 
     def __init__(self) -> None:
+        self._places = places()  # most of a second, once: not inside a batch's transaction, under its locks
         self._directory: Directory | None = None
         self._organizations: dict[str, str] = {}
         self._webhooks: frozenset[str] = frozenset()
@@ -34,7 +35,7 @@ class WorldKeeper:
         if self._directory is None or self._directory.version != version:
             rows = await connection.fetch(SQL["services"])
             services = [msgspec.json.decode(r["routing"], type=Service) for r in rows]
-            self._directory = Directory(version, services, places())
+            self._directory = Directory(version, services, self._places)
         if time.monotonic() - self._read_at > LOADS_MAX_AGE_S:
             await self._read_participants(connection)
         return World(self._directory, self._loads, self._organizations, self._hub, seal, open_submission)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from api.pages import marks, when
 from api.pages.show import Model, Show, View
-from referrals.lifecycle import allowed_actions
+from referrals.transitions import allowed_actions
 from referrals.words import HopStatus
 
 

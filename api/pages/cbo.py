@@ -19,7 +19,7 @@ from api.pages.render import page
 from api.pages.visit import PAGE, SQL, Opened, cut, opened, position, show_for, turned, visible
 from api.problems import not_found
 from producers import envelope
-from referrals.lifecycle import TRANSITIONS, allowed_actions
+from referrals.transitions import TRANSITIONS, allowed_actions
 from referrals.words import HopStatus
 
 

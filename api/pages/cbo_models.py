@@ -13,7 +13,7 @@ from api.pages.person import person
 from api.pages.show import Model, Show, View
 from api.pages.timeline import entries
 from referrals import words
-from referrals.lifecycle import allowed_actions
+from referrals.transitions import allowed_actions
 from referrals.words import HopStatus
 
 # question -> the reviewed list its reason comes from; `close` has two lists, a note none

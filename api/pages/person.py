@@ -10,8 +10,6 @@ from typing import Any
 
 from api.pages.show import Model, Show, View
 
-CONTACT_FIELDS = ("phone", "email", "contact", "birth_date")
-
 
 def person(show: Show, referral: View, offered: bool = True) -> Model:
     """Name, warnings, phones and facts; `offered` = whether accepting would show more."""

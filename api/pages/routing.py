@@ -8,7 +8,7 @@ from typing import Any
 
 from api.pages import when
 from api.pages.show import Model, Show, View
-from referrals.route import policy
+from referrals.wanted import policy
 
 MILES = 0.621371
 

@@ -12,6 +12,8 @@ from typing import Any
 import zipcodes
 from msgspec import Struct
 
+from referrals.directory import county_key
+
 STATE = "CA"
 MAX_TEXT = 10_000  # the longest text searched for county names
 _ZIP = re.compile(r"(?<![\d-])(\d{5})(?:-\d{4})?(?![\d-])")
@@ -77,7 +79,7 @@ def _counties_in(text: str) -> list[str]:
 def _by_county() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for row in zipcodes.filter_by(state=STATE, active=True):  # type: ignore[no-untyped-call]
-        found.setdefault(row["county"].lower().removesuffix(" county"), []).append(row["zip_code"])
+        found.setdefault(county_key(row["county"]), []).append(row["zip_code"])
     return {name: sorted(zips) for name, zips in sorted(found.items()) if name}
 
 

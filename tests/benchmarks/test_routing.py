@@ -17,7 +17,8 @@ from infra.places import places
 from producers.hsds.places import counties
 from referrals import words
 from referrals.directory import Directory, Service
-from referrals.route import Wanted, route
+from referrals.route import route
+from referrals.wanted import Wanted
 from tests.support.referrals import NOW
 
 SERVICES, REFERRALS, SEED = 20_000, 10_000, 7

@@ -12,7 +12,7 @@ import yaml
 from avro_schemas import asyncapi, codec, topics
 from docs import generate
 from referrals import events
-from referrals.lifecycle import TRANSITIONS
+from referrals.transitions import TRANSITIONS
 from referrals.words import HopStatus
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(asyncapi.document())

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 
 from avro_schemas import codec, topics
 from producers.envelope import Said, seal, submission_bytes, submitted
-from producers.feedback import Feedback, FeedbackReader
+from producers.feedback import Feedback
 from referrals import check, ids
 from tests.e2e.test_journey import routed, submission
 from tests.support.running import RunningExchange
@@ -97,15 +97,7 @@ def poisons(name: str) -> dict[str, bytes]:
 
 
 async def refusals(exchange: RunningExchange, wanted: set[int], topic: str) -> list[Feedback]:
-    login = exchange.kafka_login(PLAN)
-    reader = FeedbackReader(
-        bootstrap=login.bootstrap,
-        organization=PLAN,
-        username=login.username,
-        password=login.password,
-        name=f"bad-{min(wanted)}",
-        from_start=True,
-    )
+    reader = exchange.feedback(PLAN, f"bad-{min(wanted)}")
     found: list[Feedback] = []
     async with asyncio.timeout(30), reader:
         async for fact in reader:

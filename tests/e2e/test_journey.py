@@ -17,7 +17,7 @@ import pytest
 
 import producers
 from avro_schemas import topics
-from producers.feedback import Feedback, FeedbackReader
+from producers.feedback import Feedback
 from referrals import ids
 from tests.support.audit import read_all
 from tests.support.running import RunningExchange, until
@@ -103,16 +103,8 @@ async def published(exchange: RunningExchange, referral: UUID | str) -> list[tup
 
 async def heard(exchange: RunningExchange, who: str, referral: UUID | str, last: str) -> list[Feedback]:
     """What a sender hears about one referral, up to a given type."""
-    login = exchange.kafka_login(who)
     found: list[Feedback] = []
-    reader = FeedbackReader(
-        bootstrap=login.bootstrap,
-        organization=who,
-        username=login.username,
-        password=login.password,
-        name=f"journey-{referral}",
-        from_start=True,
-    )
+    reader = exchange.feedback(who, f"journey-{referral}")
     async with asyncio.timeout(30), reader:
         async for fact in reader:
             if fact.referral_id == str(referral):

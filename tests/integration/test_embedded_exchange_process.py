@@ -6,9 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ import pytest
 
 from infra.embedded.guard import PACKAGE_ROOT
 from infra.embedded.processes import Identity, identify
-from infra.settings import load
 
 pytestmark = pytest.mark.real
 
@@ -75,20 +72,6 @@ def gone(processes: list[Identity], seconds: float) -> None:
     while any(process.alive() for process in processes):
         assert time.monotonic() < deadline, [process for process in processes if process.alive()]
         time.sleep(0.05)
-
-
-@pytest.fixture(scope="module")
-def cache_dir() -> Path:
-    """The user's own: the jars are fetched once, not for every run."""
-    return load(os.environ).cache_path
-
-
-@pytest.fixture
-def data_dir() -> Iterator[Path]:
-    """Not pytest's: that one is closed to other users, which is a case of its own."""
-    with tempfile.TemporaryDirectory(prefix="refex-test-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder) / "data"
 
 
 def test_everything_ends_with_a_killed_parent_and_starts_again(data_dir: Path, cache_dir: Path) -> None:

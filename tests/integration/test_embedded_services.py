@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +19,8 @@ from infra.embedded.errors import DataDirInUseError
 from infra.embedded.kafka import EmbeddedKafka
 from infra.embedded.processes import identify
 from infra.embedded.services import EmbeddedServices
-from infra.settings import load
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture(scope="module")
-def cache_dir() -> Path:
-    """The user's own: the jars are fetched once, not for every run."""
-    return load(os.environ).cache_path
-
-
-@pytest.fixture
-def data_dir() -> Iterator[Path]:
-    """Not pytest's: that one is closed to other users, which is a case of its own."""
-    with tempfile.TemporaryDirectory(prefix="refex-test-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder) / "data"
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ import asyncpg
 import httpx
 
 from infra.kafka import KafkaLogin
+from producers.feedback import FeedbackReader
 from producers.publisher import ReferralPublisher
 
 T = TypeVar("T")
@@ -113,6 +114,18 @@ class RunningExchange:
             username=who["username"],
             password=who["password"],
             security_protocol=kafka["security_protocol"],
+        )
+
+    def feedback(self, organization: str, name: str) -> FeedbackReader:
+        """The other half of the SDK, as that organization, from the start."""
+        login = self.kafka_login(organization)
+        return FeedbackReader(
+            bootstrap=login.bootstrap,
+            organization=organization,
+            username=login.username,
+            password=login.password,
+            name=name,
+            from_start=True,
         )
 
     async def token(self, organization: str) -> str:

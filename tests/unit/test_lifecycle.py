@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from referrals import commands as c
-from referrals.lifecycle import TRANSITIONS, allowed_actions, decide
+from referrals.lifecycle import decide
 from referrals.placing import World
 from referrals.state import HOP_AFTER, Referral, evolve
+from referrals.transitions import TRANSITIONS, allowed_actions
 from referrals.words import HELD, TERMINAL, HopStatus, ReferralStatus
 from tests.support.referrals import NOW, REFERRAL, envelope, service, submit, world
 

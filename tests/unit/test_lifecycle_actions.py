@@ -8,9 +8,10 @@ import pytest
 from referrals import commands as c
 from referrals import events as e
 from referrals import words
-from referrals.lifecycle import TRANSITIONS, decide
+from referrals.lifecycle import decide
 from referrals.placing import World
 from referrals.state import Referral, evolve
+from referrals.transitions import TRANSITIONS
 from referrals.words import HopStatus, ReferralStatus
 from tests.support.referrals import NOW, REFERRAL, envelope, service, submit, world
 

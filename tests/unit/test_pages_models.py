@@ -26,7 +26,7 @@ from api.pages.show import Show
 from api.pages.text import Text
 from api.pages.watch_models import state
 from referrals import words
-from referrals.lifecycle import allowed_actions
+from referrals.transitions import allowed_actions
 from referrals.words import HopStatus
 from tests.unit.pages_samples import NOW, ago, decision, events, hop, offered, referral, rows
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from referrals import check, submitting
 from referrals.directory import Service
 from referrals.events import HopRequested, RoutingDecided
-from referrals.route import RULES, Wanted, distance_km, language_code, policy, route
-from referrals.rules import limits
-from referrals.score import PARTS
-from referrals.wanted import age, personal
+from referrals.route import route
+from referrals.rules import RULES, limits
+from referrals.score import PARTS, distance_km
+from referrals.wanted import Wanted, age, language_code, personal, policy
 from tests.support.referrals import COUNTY, NOW, ZIP, body, envelope, service, submit, world
 
 WANTED = Wanted(sender="clinic", domain="food-insecurity", postal_code=ZIP, county=None, language="es")

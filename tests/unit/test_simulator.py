@@ -10,7 +10,7 @@ import pytest
 from producers.simulator import chances
 from producers.simulator.cbo import Desk, dated
 from referrals import words
-from referrals.lifecycle import TRANSITIONS
+from referrals.transitions import TRANSITIONS
 from referrals.words import HopStatus
 
 HOPS = [f"hop-{number}" for number in range(400)]

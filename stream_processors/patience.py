@@ -1,0 +1,53 @@
+"""How the steps wait: what may pass by itself, one holder at a time, begin anew after a failure, be woken early.
+
+Comes in: an error, a session to keep going, a lock. Goes out: the same behaviour for relay, timers and inbox. Must
+never hide an error that will not pass by itself.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import asyncpg
+import structlog
+from aiokafka.errors import KafkaError
+
+from infra.postgres import connect
+from stream_processors.exchange import is_transient
+
+IDLE_S = 0.5
+log = structlog.get_logger()
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether waiting may help: the broker or Postgres is away, busy, or has another leader."""
+    return isinstance(error, KafkaError) or is_transient(error)
+
+
+async def again_and_again(what: str, session: Callable[[], Awaitable[None]]) -> None:
+    """Run sessions for ever; one that ends, or fails in a way that may pass, is followed by another."""
+    while True:
+        try:
+            await session()
+        except Exception as error:
+            if not may_pass(error):
+                raise
+            log.warning("starts anew", what=what, error=type(error).__name__)
+        await asyncio.sleep(IDLE_S)
+
+
+@contextlib.asynccontextmanager
+async def held(url: str, part: str, lock: str, *numbers: int) -> AsyncIterator[asyncpg.Connection | None]:
+    """A session that holds an advisory lock (a query that tries for it), or None while another process does."""
+    connection = await connect(url, part)
+    try:
+        yield connection if await connection.fetchval(lock, *numbers) else None
+    finally:
+        await connection.close(timeout=2)
+
+
+async def woken(event: asyncio.Event, seconds: float) -> None:
+    """Until the event, or at the latest after so many seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
