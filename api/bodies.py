@@ -5,7 +5,6 @@ anything up; the clock is an argument.
 """
 
 import re
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -15,11 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.problems import Problem, wrong
+from referrals import check
 from referrals.check import MAX_AHEAD, MAX_ID, parse_time
-from referrals.check import Problem as Wrong
 
 T = TypeVar("T")
-MAX_DEPTH = 32
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 Code = Annotated[str, Meta(min_length=1, max_length=100)]
 Text = Annotated[str, Meta(max_length=20_000)]
@@ -151,7 +149,7 @@ def decode(body: bytes, content_type: str) -> Any:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Problem("malformed", "the body is not JSON in UTF-8; send one JSON object") from None
-    if errors := list(unclean("", value)):
+    if errors := list(check.unclean("", value)):
         raise Problem("invalid", errors=errors[:50])
     return value
 
@@ -171,7 +169,7 @@ def shaped(value: Any, type: type[T]) -> T:
     try:
         return msgspec.convert(given, type)
     except msgspec.ValidationError as error:
-        raise Problem("invalid", errors=[_located(error)]) from None
+        raise Problem("invalid", errors=[check.located(error)]) from None
 
 
 def said_at(text: str | None, now: datetime, pointer: str = "/occurred_at") -> datetime | None:
@@ -186,39 +184,6 @@ def said_at(text: str | None, now: datetime, pointer: str = "/occurred_at") -> d
     return when
 
 
-def unclean(pointer: str, value: Any, depth: int = 0) -> Iterator[Wrong]:
-    """What no text column takes: NUL, unpaired surrogates; and nesting deeper than anything real."""
-    if depth > MAX_DEPTH:
-        yield Wrong(pointer, f"nested more than {MAX_DEPTH} levels deep; send a flatter body")
-    elif isinstance(value, str):
-        if "\x00" in value or any(0xD800 <= ord(c) <= 0xDFFF for c in value):
-            yield Wrong(pointer, "holds a NUL or an unpaired surrogate; remove it")
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            bad = "\x00" in key or any(0xD800 <= ord(c) <= 0xDFFF for c in key)
-            yield from (
-                [Wrong(pointer, "a field's name holds a NUL or an unpaired surrogate; remove it")]
-                if bad
-                else unclean(f"{pointer}/{escaped(key)}", inner, depth + 1)
-            )
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from unclean(f"{pointer}/{index}", inner, depth + 1)
-
-
-def escaped(name: str) -> str:
-    """A field's name as a part of a JSON pointer."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A JSON response."""
     return Response(msgspec.json.encode(body), status, headers, "application/json")
-
-
-def _located(error: msgspec.ValidationError) -> Wrong:
-    text, _, where = str(error).partition(" - at `$")
-    pointer = re.sub(r"\[(\d+)\]", r"/\1", where.rstrip("`")).replace("[...]", "/-").replace(".", "/")
-    if missing := re.search(r"missing required field `(\w+)`", text):
-        return Wrong(f"{pointer}/{missing[1]}", "this field is required; send it")
-    return Wrong(pointer, text)

@@ -117,8 +117,8 @@ async def authorize(request: Request) -> Response:
 
 async def rule(request: Request, seen: views.Seen, said: AuthorizationBody, body: bytes) -> Settled:
     """Publish and await the plan's decision."""
-    if said.status not in ("approved", "partial", "denied"):
-        raise wrong("/status", "use one of approved, partial, denied")
+    if said.status not in words.AUTHORIZATIONS:
+        raise wrong("/status", f"use one of {', '.join(words.AUTHORIZATIONS)}")
     asked = await events.ask(request, body)
     details = {"units": said.units, "from": said.from_, "to": said.to, "reason": said.reason}
     record = envelope.authorized(

@@ -16,6 +16,7 @@ from referrals import words
 from referrals.submission import Submission
 
 MAX_ID = 200
+MAX_DEPTH = 32
 UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 MAX_AHEAD = timedelta(minutes=5)
 ALIASES = {"sex": "gender", "language": "spoken_language"}
@@ -58,12 +59,12 @@ def submission(body: Any, now: datetime) -> Submission:
     """One submission of a body with `need`; raises Invalid."""
     if not isinstance(body, dict):
         raise Invalid([Problem("", "send a JSON object with sender_referral_id, person, need and consent")])
-    if nul := list(_nul("", body)):
+    if nul := list(unclean("", body)):
         raise Invalid(nul)
     try:
         made = msgspec.convert(_with_aliases(_without_nulls(body)), Submission)
     except msgspec.ValidationError as error:
-        raise Invalid([_problem(error)]) from None
+        raise Invalid([located(error)]) from None
     if problems := [*_choices(made), *_ids(made), *_dates(made, now)]:
         raise Invalid(problems)
     return made
@@ -138,29 +139,36 @@ def _as_codes(value: Any) -> list[Any]:
     return [{"code": v} if isinstance(v, str) else v for v in found]
 
 
-def _problem(error: msgspec.ValidationError) -> Problem:
+def located(error: msgspec.ValidationError) -> Problem:
+    """Where msgspec found a value wrong, as a JSON pointer, and what to do."""
     text, _, where = str(error).partition(" - at `$")
-    pointer = re.sub(r"\[(\d+|\.\.\.)\]", r"/\1", where.rstrip("`")).replace(".", "/").replace("///", "/-")
+    pointer = re.sub(r"\[(\d+)\]", r"/\1", where.rstrip("`")).replace("[...]", "/-").replace(".", "/")
     if missing := re.search(r"missing required field `(\w+)`", text):
         return Problem(f"{pointer}/{missing[1]}", "this field is required; send it")
     return Problem(pointer, text)
 
 
-def _nul(pointer: str, value: Any, depth: int = 0) -> Iterator[Problem]:
-    if depth > 32:
-        yield Problem(pointer, "nested more than 32 levels deep; send a flatter body")
+def unclean(pointer: str, value: Any, depth: int = 0) -> Iterator[Problem]:
+    """What no text column takes: NUL, unpaired surrogates; and nesting deeper than anything real."""
+    if depth > MAX_DEPTH:
+        yield Problem(pointer, f"nested more than {MAX_DEPTH} levels deep; send a flatter body")
     elif isinstance(value, str):
         if UNWRITABLE.search(value):
             yield Problem(pointer, "holds a NUL or an unpaired surrogate; remove it")
     elif isinstance(value, dict):
         for key, inner in value.items():
-            if list(_nul(pointer, key)):
+            if UNWRITABLE.search(key):
                 yield Problem(pointer, "a field's name holds a NUL or an unpaired surrogate; remove it")
             else:
-                yield from _nul(f"{pointer}/{key}", inner, depth + 1)
+                yield from unclean(f"{pointer}/{escaped(key)}", inner, depth + 1)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _nul(f"{pointer}/{index}", inner, depth + 1)
+            yield from unclean(f"{pointer}/{index}", inner, depth + 1)
+
+
+def escaped(name: str) -> str:
+    """A field's name as a part of a JSON pointer."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _choices(s: Submission) -> Iterator[Problem]:

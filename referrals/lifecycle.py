@@ -9,6 +9,7 @@ from typing import Any
 
 from referrals import commands as c
 from referrals import events as e
+from referrals import words
 from referrals.answering import Decision, respond
 from referrals.cancelling import cancel
 from referrals.errors import RejectionReason as No
@@ -46,8 +47,9 @@ def _assign(state: Referral, command: c.Assign, envelope: c.Envelope, world: Wor
 def _authorize(state: Referral, command: c.Authorize, envelope: c.Envelope, world: World) -> Decision:
     if envelope.organization != state.payer:
         return c.Rejection(No.NOT_PERMITTED, "only the referral's payer authorizes it")
-    if command.status not in ("approved", "partial", "denied"):
-        return c.Rejection(No.INVALID, "status must be approved, partial or denied")
+    if command.status not in words.AUTHORIZATIONS:
+        *first, last = words.AUTHORIZATIONS
+        return c.Rejection(No.INVALID, f"status must be {', '.join(first)} or {last}")
     details = {("from_" if k == "from" else k): v for k, v in command.details.items()}
     known = {
         k: v for k, v in details.items() if k in e.AuthorizationDecided.__struct_fields__ and k != "status"

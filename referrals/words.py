@@ -79,6 +79,7 @@ class Channel(StrEnum):
 PRIORITIES = ("routine", "urgent", "asap", "stat")
 CONSENT_STATUSES = ("active", "refused", "revoked", "expired", "absent")
 SENSITIVITIES = ("part2", "violence", "minor-consented", "behavioral-health")
+AUTHORIZATIONS = ("approved", "partial", "denied")
 ROUTING_MODES = ("automatic", "preferred-only", "ask-first")
 
 
