@@ -14,10 +14,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from api.database import AWAY, Database, DatabaseAway
-from infra import postgres
+from infra import postgres, waiting
 
 SQL = postgres.queries("api", "changes.sql")
-CHANNEL = "refex"
 POLL_S = 0.1
 
 
@@ -70,10 +69,10 @@ class Changes:
         except TimeoutError:
             return None
         finally:
-            waiting = self._waiting.get(key, [])
-            if future in waiting:
-                waiting.remove(future)
-            if not waiting:
+            futures = self._waiting.get(key, [])
+            if future in futures:
+                futures.remove(future)
+            if not futures:
                 self._waiting.pop(key, None)
 
     async def run(self) -> None:
@@ -102,7 +101,7 @@ class Changes:
         try:
             lost = asyncio.Event()
             connection.add_termination_listener(lambda _: lost.set())
-            await connection.add_listener(CHANNEL, self.wake)
+            await connection.add_listener(postgres.CHANNEL, self.wake)
             self.wake()
             await lost.wait()
         finally:
@@ -115,9 +114,7 @@ class Changes:
                 if not self._waiting:
                     self._asked.clear()
                     continue
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_S):
-                        await woken.wait()
+                await waiting.woken(woken, POLL_S)
                 woken.clear()
                 with contextlib.suppress(DatabaseAway):
                     await self._look()

@@ -5,7 +5,6 @@ Must never send more than ids, keep a slow viewer's backlog, or outlive the view
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from api.context import context, principal_of
 from api.database import DatabaseAway
 from api.principal import Principal
 from api.problems import Problem
+from infra import waiting
 from infra.postgres import queries
 from referrals.ids import LANES
 
@@ -77,9 +77,7 @@ async def _events(
     checked_at = time.monotonic()
     with context(request).changes.subscription() as woken:
         while principal.expires_at > datetime.now(UTC):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RECHECK_S):
-                    await woken.wait()
+            await waiting.woken(woken, RECHECK_S)
             woken.clear()
             try:
                 if time.monotonic() - checked_at > RECHECK_S or principal.session is not None:

@@ -13,6 +13,8 @@ import asyncpg.pool
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
+CHANNEL = "refex"  # content-free: whoever is woken asks again, under its own role
+
 ROLES = {"worker": "refex_writer", "relay": "refex_relay", "reader": "refex_reader", "api": "refex_api"}
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from infra.postgres import CHANNEL
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
 from stream_processors import store
@@ -16,7 +17,7 @@ from stream_processors.decode import Arrival, Poison, Raw, poison, read
 from stream_processors.work import Work
 from stream_processors.world import WorldKeeper
 
-NOTIFY = "notify refex"
+NOTIFY = f"notify {CHANNEL}"
 Holes = frozenset[store.Place]
 NO_HOLES: Holes = frozenset()
 TRANSIENT_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})

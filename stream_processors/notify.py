@@ -14,8 +14,8 @@ import msgspec
 from standardwebhooks import Webhook
 
 from infra.postgres import queries
+from infra.waiting import woken
 from stream_processors.exchange import is_transient
-from stream_processors.patience import woken
 
 SQL = queries("stream_processors", "notify.sql")
 BATCH = 50

@@ -1,4 +1,4 @@
-"""How the steps wait: what may pass by itself, one holder at a time, begin anew after a failure, be woken early.
+"""How the steps wait: what may pass by itself, one holder at a time, begin anew after a failure.
 
 Comes in: an error, a session to keep going, a lock. Goes out: the same behaviour for relay, timers and inbox. Must
 never hide an error that will not pass by itself.
@@ -44,10 +44,3 @@ async def held(url: str, part: str, lock: str, *numbers: int) -> AsyncIterator[a
         yield connection if await connection.fetchval(lock, *numbers) else None
     finally:
         await connection.close(timeout=2)
-
-
-async def woken(event: asyncio.Event, seconds: float) -> None:
-    """Until the event, or at the latest after so many seconds."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

@@ -13,11 +13,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from infra.kafka import KafkaLogin
-from infra.postgres import queries
+from infra.postgres import CHANNEL, queries
+from infra.waiting import woken
 from referrals.ids import LANES, partition
 from stream_processors import metrics
 from stream_processors.outbox import HEADER, Out, outputs
-from stream_processors.patience import IDLE_S, again_and_again, held, woken
+from stream_processors.patience import IDLE_S, again_and_again, held
 from stream_processors.store import columns
 from stream_processors.tail import Published, tail
 
@@ -43,7 +44,7 @@ class Relay:
         async with held(self._url, "relay", SQL["try_lock"], self._group) as connection:
             if connection is None:
                 return
-            await connection.add_listener("refex", lambda *_: self._wake.set())
+            await connection.add_listener(CHANNEL, lambda *_: self._wake.set())
             async with _producer(self._login) as producer:
                 ends = {
                     (r["topic"], r["partition"]): r["end_offset"]
