@@ -13,7 +13,7 @@ from referrals.commands import Rejection
 from referrals.state import Referral
 from referrals.words import HELD
 from stream_processors.decode import Arrival, Poison
-from stream_processors.work import Work, Written
+from stream_processors.work import Key, Work, Written
 
 
 def json_text(value: Any) -> str:
@@ -73,6 +73,21 @@ def deadline_row(r: Referral) -> tuple[Any, ...]:
     hop = r.response_due
     assert hop is not None
     return (r.id, "first-response", hop.number, hop.due_at, ids.lane(r.id))
+
+
+def stream_row(work: Work, key: Key) -> tuple[Any, ...]:
+    """One row of `stream`: its newest fact."""
+    stream = work.streams[key]
+    data = json_text(stream.data)
+    return (*key, stream.tenant, stream.version, stream.type, data, stream.sealed, work.recorded[key].at)
+
+
+def service_row(work: Work, key: Key) -> tuple[Any, ...]:
+    """One row of `service`: as routing sees it and as its source describes it."""
+    stream = work.streams[key]
+    routing, body = stream.data["routing"], stream.data["body"]
+    texts = (json_text(routing), json_text(body))
+    return (key[1], routing["organization"], stream.version, *texts, work.recorded[key].at)
 
 
 def history_row(w: Written) -> tuple[Any, ...]:

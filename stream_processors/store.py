@@ -13,6 +13,7 @@ from msgspec import structs
 
 from infra.postgres import Connection, affected, queries
 from referrals.state import Referral
+from referrals.streams import Stream
 from stream_processors import rows
 from stream_processors.decode import Arrival, Poison
 from stream_processors.work import Loaded, Work
@@ -45,7 +46,7 @@ async def load(connection: Connection, records: Sequence[Arrival | Poison]) -> L
     return Loaded(
         seen={(r["tenant"], r["event_id"]): r["payload_sha256"] for r in seen},
         referrals={r["id"]: _referral(r) for r in referrals},
-        streams={(r["kind"], r["id"]): (r["version"], r["tenant"]) for r in streams},
+        streams={(r["kind"], r["id"]): _stream(r) for r in streams},
         lanes={r["lane"]: r["seq"] for r in lanes},
         tombstones=await _tombstones(connection, set(wanted) - {r["id"] for r in referrals}),
     )
@@ -95,23 +96,8 @@ async def _save_referrals(connection: Connection, work: Work) -> None:
 
 
 async def _save_streams(connection: Connection, work: Work) -> None:
-    found = [
-        (kind, id, who.organization, version, fact.type, rows.json_text(fact.data), fact.sealed, who.at)
-        for (kind, id), (version, fact, who) in work.streams.items()
-    ]
-    await _many(connection, "save_streams", found)
-    services = [
-        (
-            id,
-            fact.data["routing"]["organization"],
-            version,
-            rows.json_text(fact.data["routing"]),
-            rows.json_text(fact.data["body"]),
-            who.at,
-        )
-        for (kind, id), (version, fact, who) in work.streams.items()
-        if kind == "service"
-    ]
+    await _many(connection, "save_streams", [rows.stream_row(work, key) for key in work.recorded])
+    services = [rows.service_row(work, key) for key in work.recorded if key[0] == "service"]
     await _many(connection, "save_services", services)
     if services:
         await connection.execute(SQL["bump_directory"], len(services))
@@ -131,3 +117,8 @@ def _referral(row: asyncpg.Record) -> Referral:
     state = msgspec.json.decode(row["state"], type=Referral)
     whole: Referral = structs.replace(state, sealed=row["sealed"], outcome_sealed=row["outcome_sealed"])
     return whole
+
+
+def _stream(row: asyncpg.Record) -> Stream:
+    data = msgspec.json.decode(row["data"])
+    return Stream(row["tenant"], row["version"], row["type"], data, row["sealed"])

@@ -19,7 +19,7 @@ join inbox i using (tenant, event_id)
 select id, state, sealed, outcome_sealed from referral where id = any ($1::uuid[])
 
 -- name: load_streams
-select s.kind, s.id, s.version, s.tenant
+select s.kind, s.id, s.tenant, s.version, s.type, s.data::text as data, s.sealed
 from unnest($1::text[], $2::uuid[]) as want (kind, id)
 join stream s using (kind, id)
 

@@ -19,6 +19,8 @@ from referrals.ids import origin_id
 from referrals.lifecycle import decide
 from referrals.placing import World
 from referrals.state import Referral, evolve
+from referrals.streams import Stream
+from referrals.streams import record as recorded
 from referrals.words import Channel
 from stream_processors.decode import EXCHANGE, Arrival, Poison, Raw
 
@@ -30,7 +32,7 @@ class Loaded(NamedTuple):
 
     seen: Mapping[Key, bytes]
     referrals: Mapping[UUID, Referral]
-    streams: Mapping[Key, tuple[int, str]]
+    streams: Mapping[Key, Stream]
     lanes: Mapping[int, int]
     tombstones: Mapping[UUID, str] = MappingProxyType({})
 
@@ -76,7 +78,8 @@ class Work:
         self.changed: dict[UUID, None] = {}
         self.decisions: dict[UUID, bytes] = {}
         self.reviewed: set[UUID] = set()
-        self.streams: dict[Key, tuple[int, c.RecordFact, c.Envelope]] = {}
+        self.streams: dict[Key, Stream] = dict(loaded.streams)
+        self.recorded: dict[Key, c.Envelope] = {}
         self.lanes: dict[int, int] = dict(loaded.lanes)
         self.history: list[Written] = []
         self.inbox: list[InboxRow] = []
@@ -164,17 +167,24 @@ class Work:
         )
 
     def _record(self, arrival: Arrival, command: c.RecordFact) -> None:
-        key = (command.kind, command.stream_id)
-        version, owner = self.loaded.streams.get(key, (0, arrival.envelope.organization))
-        if key in self.streams:
-            version, owner = self.streams[key][0], self.streams[key][2].organization
-        if owner != arrival.envelope.organization:
-            self._reject(arrival, c.Rejection("not-permitted", "this stream is another organization's"))
+        key, envelope = (command.kind, command.stream_id), arrival.envelope
+        before = self.streams.get(key)
+        fact = recorded(before, command, envelope)
+        if isinstance(fact, c.Rejection):
+            self._reject(arrival, fact)
             return
-        self.streams[key] = (version + 1, command, arrival.envelope)
-        data = msgspec.json.encode(command.data)
-        self._other(arrival.lane, key, version + 1, command.type, arrival.envelope, data, command.sealed)
-        self.inbox.append(InboxRow(arrival, "applied", version=version + 1))
+        version = before.version if before else 0
+        if fact is None:
+            self.inbox.append(InboxRow(arrival, "no-effect", version=version))
+            return
+        after = Stream(
+            before.tenant if before else envelope.organization, version + 1, fact.type, fact.data, fact.sealed
+        )
+        self.streams[key] = after
+        self.recorded[key] = envelope
+        data = msgspec.json.encode(fact.data)
+        self._other(arrival.lane, key, after.version, fact.type, envelope, data, fact.sealed)
+        self.inbox.append(InboxRow(arrival, "applied", version=after.version))
 
     def _reject(self, arrival: Arrival, rejection: c.Rejection) -> None:
         self.rejections.append((arrival, rejection))

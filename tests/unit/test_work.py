@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from producers import envelope
 from producers.envelope import Record, Said
 from referrals import check, ids
+from referrals.streams import Stream
 from referrals.words import ReferralStatus
 from stream_processors.decode import Arrival, Poison, Raw, read
 from stream_processors.work import Loaded, Work
@@ -91,7 +92,7 @@ def test_a_cancel_that_overtook_its_submission_meets_it_in_the_same_batch() -> N
         ("referral", "referral-cancelled", 2),
     ]
     assert [i.outcome for i in work.inbox] == ["applied", "applied", "rejected", "rejected"]
-    assert list(work.streams) == [("tombstone", REFERRAL)]
+    assert list(work.recorded) == [("tombstone", REFERRAL)]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_a_cancel_that_overtook_its_submission_meets_it_in_the_same_batch() -> N
 def test_a_tombstone_of_an_earlier_batch_is_met_too(reason: str, status: ReferralStatus) -> None:
     work = done(records(cancel(), submission()), tombstones={REFERRAL: reason})
     assert [i.outcome for i in work.inbox] == ["no-effect", "applied"]
-    assert work.referrals[REFERRAL].status is status and not work.streams
+    assert work.referrals[REFERRAL].status is status and not work.recorded
 
 
 @given(st.permutations(["s", "c", "a", "p"]))
@@ -117,7 +118,7 @@ def test_in_whatever_order_they_come_a_cancel_wins_and_nobody_is_left_asked(orde
 def test_a_cancel_nobody_may_give_leaves_no_tombstone() -> None:
     work = done(records(cancel(reason="mood"), cancel("y", who="stranger"), submission()))
     assert [i.reason for i in work.inbox] == ["invalid", "unknown-referral", None]
-    assert not work.streams and work.referrals[REFERRAL].status is ReferralStatus.REQUESTED
+    assert not work.recorded and work.referrals[REFERRAL].status is ReferralStatus.REQUESTED
 
 
 def test_another_senders_cancel_before_its_own_submission_is_about_its_own_referral() -> None:
@@ -143,7 +144,7 @@ def test_poison_disturbs_nothing_else() -> None:
 def test_another_organization_cannot_write_a_stream_that_is_not_its_own() -> None:
     change = envelope.service_changed(said("exchange-operator", "d"), PANTRY, {})
     theft = envelope.capacity_changed(said("thief", "t"), REFERRAL, {"available": 0})
-    owner = {("capacity", REFERRAL): (1, "pantry")}
+    owner = {("capacity", REFERRAL): Stream("pantry", 1, "capacity-changed", {})}
     work = done(records(change, theft), streams=owner)
     assert [i.outcome for i in work.inbox] == ["applied", "rejected"]
-    assert work.streams[("service", work.history[0].stream_id)][0] == 1
+    assert work.streams[("service", work.history[0].stream_id)].version == 1
