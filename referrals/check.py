@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from referrals import words
-from referrals.submission import Submission
+from referrals.submission import Consent, Submission
 
 MAX_ID = 200
 MAX_DEPTH = 32
@@ -66,6 +66,20 @@ def submission(body: Any, now: datetime) -> Submission:
     except msgspec.ValidationError as error:
         raise Invalid([located(error)]) from None
     if problems := [*_choices(made), *_ids(made), *_dates(made, now)]:
+        raise Invalid(problems)
+    return made
+
+
+def consent(body: Any) -> Consent:
+    """A consent record of its own, as PUT /v1/consents takes it; raises Invalid."""
+    try:
+        made = msgspec.convert(_without_nulls(body), Consent)
+    except msgspec.ValidationError as error:
+        raise Invalid([located(error)]) from None
+    problems = [*unclean("", body), *_consent_dates(made, "")]
+    if made.status not in words.CONSENT_STATUSES:
+        problems.append(Problem("/status", f"use one of {', '.join(words.CONSENT_STATUSES)}"))
+    if problems:
         raise Invalid(problems)
     return made
 
@@ -212,10 +226,14 @@ def _dates(s: Submission, now: datetime) -> Iterator[Problem]:
             yield Problem("/requested_at", "not a date-time; send RFC 3339 with an offset")
         elif when > now + MAX_AHEAD:
             yield Problem("/requested_at", "lies more than 5 minutes in the future; check your clock")
+    yield from _consent_dates(s.consent, "/consent")
+
+
+def _consent_dates(said: Consent, under: str) -> Iterator[Problem]:
     for name in ("date", "expires_at"):
-        value = getattr(s.consent, name)
+        value = getattr(said, name)
         if value is not None and parse_time(value) is None:
-            yield Problem(f"/consent/{name}", "not a date; send YYYY-MM-DD or RFC 3339")
+            yield Problem(f"{under}/{name}", "not a date; send YYYY-MM-DD or RFC 3339")
 
 
 def parse_date(text: str) -> date | None:

@@ -74,17 +74,25 @@ class DeadlineDue(Struct, frozen=True):
     generation: int
 
 
-Command = Submit | Cancel | Respond | Assign | Authorize | DeadlineDue
+class ConsentReached(Struct, frozen=True):
+    """A consent of the person has ended here, ended elsewhere (at a linked sender), or changed: consenting.EFFECTS."""
+
+    consent: UUID
+    effect: str
+
+
+Command = Submit | Cancel | Respond | Assign | Authorize | DeadlineDue | ConsentReached
 
 
 class RecordFact(Struct, frozen=True):
-    """A fact of another stream (consent, service, coverage, screening) that is recorded as said."""
+    """A fact of another stream (consent, service, coverage, ...), recorded as said; `owner`: if not the sayer's."""
 
     kind: str
     stream_id: UUID
     type: str
     data: dict[str, Any]
     sealed: bytes = b""
+    owner: str | None = None
 
 
 class Rejection(Struct, frozen=True):

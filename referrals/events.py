@@ -41,6 +41,7 @@ class ReferralReceived(_Event, frozen=True, kw_only=True, tag="referral-received
     consent_status: str = "active"
     consent_id: str | None = None
     flags: tuple[str, ...] = ()
+    consent_said_at: datetime | None = None
 
 
 class ReferralAmended(ReferralReceived, frozen=True, kw_only=True, tag="referral-amended"):
@@ -140,13 +141,19 @@ class HopResumed(HopEvent, frozen=True, tag="hop-resumed"):
 
 
 class HopCompleted(HopEvent, frozen=True, tag="hop-completed"):
+    """`withheld`: the outcome is not released to sender and payer, by the rule `sharing` names with its version."""
+
     outcome: str
     need: str = "unknown"
+    withheld: bool = False
+    sharing: str | None = None
 
 
 class HopFailed(HopEvent, frozen=True, tag="hop-failed"):
     outcome: str
     need: str = "unresolved"
+    withheld: bool = False
+    sharing: str | None = None
 
 
 class HopCancelled(HopEvent, frozen=True, tag="hop-cancelled"):
@@ -184,6 +191,8 @@ class OutcomeCorrected(HopEvent, frozen=True, tag="outcome-corrected"):
     need: str
     outcome_before: str
     need_before: str
+    withheld: bool = False
+    sharing: str | None = None
 
 
 class ContactMade(HopEvent, frozen=True, tag="contact-made"):

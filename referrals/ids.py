@@ -21,6 +21,11 @@ def person_key(organization: str, person_id: str) -> UUID:
     return uuid5(NAMESPACE_URL, f"urn:refex:{organization}:person:{person_id}")
 
 
+def consent_id(organization: str, own_id: str) -> UUID:
+    """The id of a consent: of its organization and that organization's own id, as submissions name it."""
+    return uuid5(NAMESPACE_URL, f"urn:refex:{organization}:consent:{own_id}")
+
+
 def event_id(organization: str, *parts: str) -> UUID:
     """The id of an event from what makes it the same event; senders resend with the same parts."""
     return uuid5(NAMESPACE_URL, "urn:refex:" + ":".join((organization, "event", *parts)))

@@ -10,12 +10,14 @@ from typing import Any
 from referrals import commands as c
 from referrals import events as e
 from referrals import words
-from referrals.answering import Decision, respond
+from referrals.answering import HANDS_OFF, Decision, respond
 from referrals.cancelling import cancel
 from referrals.errors import RejectionReason as No
+from referrals.permitting import standing
 from referrals.placing import World, place
 from referrals.state import Referral
 from referrals.submitting import submit
+from referrals.withdrawing import marked, reached
 from referrals.words import ReferralStatus
 
 
@@ -25,7 +27,23 @@ def decide(state: Referral | None, command: c.Command, envelope: c.Envelope, wor
         return submit(state, command, envelope, world)
     if state is None:
         return c.Rejection(No.UNKNOWN_REFERRAL, "no such referral; send it first")
-    return _DECIDE[type(command)](state, command, envelope, world)
+    decision = _DECIDE[type(command)](state, command, envelope, world)
+    return decision if isinstance(decision, c.Rejection) else marked(state, decision, world)
+
+
+def _respond(state: Referral, command: c.Respond, envelope: c.Envelope, world: World) -> Decision:
+    """An answer; nobody takes on a person whose consent has ended or does not cover them."""
+    decision = respond(state, command, envelope, world)
+    accepts = command.action == "accept" and not isinstance(decision, c.Rejection) and decision != ()
+    return _barred(state, envelope.organization, envelope, world) or decision if accepts else decision
+
+
+def _barred(state: Referral, organization: str, envelope: c.Envelope, world: World) -> c.Rejection | None:
+    """Why the consents do not let that organization have the referral, or None."""
+    now, covered = standing(state, envelope.at, world)
+    if now.verdict != "allow":
+        return c.Rejection(No.NO_CONSENT, f"{now.detail}; {HANDS_OFF}")
+    return None if covered.allows(organization) else c.Rejection(No.NO_CONSENT, covered.why)
 
 
 def _assign(state: Referral, command: c.Assign, envelope: c.Envelope, world: World) -> Decision:
@@ -40,6 +58,8 @@ def _assign(state: Referral, command: c.Assign, envelope: c.Envelope, world: Wor
         return c.Rejection(No.UNKNOWN_SERVICE, "pick an active service of the directory")
     if any(h.organization == service.organization for h in state.hops):
         return c.Rejection(No.ILLEGAL, "this organization was asked before; pick another")
+    if (barred := _barred(state, service.organization, envelope, world)) is not None:
+        return barred
     chosen = e.ServiceAssigned(service=service.id, organization=service.organization, reason=command.reason)
     return (e.Fact(chosen), e.Fact(world.request(state, service, envelope.at)))
 
@@ -66,9 +86,10 @@ def _deadline_due(state: Referral, command: c.DeadlineDue, envelope: c.Envelope,
 
 
 _DECIDE: dict[type[Any], Callable[[Referral, Any, c.Envelope, World], Decision]] = {
-    c.Respond: respond,
+    c.Respond: _respond,
     c.Cancel: cancel,
     c.Assign: _assign,
     c.Authorize: _authorize,
     c.DeadlineDue: _deadline_due,
+    c.ConsentReached: reached,
 }

@@ -12,8 +12,10 @@ from uuid import UUID
 from referrals import events as e
 from referrals import ids
 from referrals.commands import Envelope
+from referrals.consent import Cover, Records
 from referrals.contracts import contracts
 from referrals.directory import Directory, Service
+from referrals.permitting import standing
 from referrals.route import route
 from referrals.state import Referral
 from referrals.submission import Submission
@@ -26,6 +28,7 @@ class World(NamedTuple):
     `organizations`: id -> type of the active ones. `loads`: open hops per organization. `seal`: bytes -> bytes.
     `tombstones`: referral id -> reason, of the cancels that came before their submission.
     `open`: sealed bytes -> the submission; ValueError when it cannot be. `trust`: service -> 0..1, 1 when absent.
+    `consents`: person key -> recorded consents, held until the batch commits; `links`: person key -> the same person's.
     """
 
     directory: Directory
@@ -36,6 +39,8 @@ class World(NamedTuple):
     open: Callable[[bytes], Submission]
     trust: Mapping[str, float] = MappingProxyType({})
     tombstones: Mapping[UUID, str] = MappingProxyType({})
+    consents: Mapping[UUID, Records] = MappingProxyType({})
+    links: Mapping[UUID, frozenset[UUID]] = MappingProxyType({})
 
     def request(self, state: Referral, service: Service, at: datetime) -> e.HopRequested:
         """The fact that asks a service: the next hop, with its deadline from the contract."""
@@ -58,20 +63,30 @@ def hop_requested(
 def place(
     state: Referral, envelope: Envelope, world: World, asked: frozenset[str] = frozenset()
 ) -> tuple[e.Fact, ...]:
-    """The next hop, or review; never the same organization twice, never beyond the contract's hop limit."""
+    """The next hop, or review; never the same organization twice, beyond the hop limit, or what no consent allows."""
+    now, covered = standing(state, envelope.at, world)
+    if now.verdict == "refuse":
+        return (e.Fact(e.ReferralCancelled(reason="consent-revoked")),)
+    if now.verdict == "review":
+        return (e.Fact(e.ReviewNeeded(reason=now.reason, detail=now.detail)),)
     if len(state.hops) >= contracts()[state.contract].hop_limit:
         detail = f"{len(state.hops)} organizations were asked; the contract allows no more"
         return (e.Fact(e.ReviewNeeded(reason="hop-limit", detail=detail)),)
-    decision = decide(state, envelope.at, world, asked)
+    decision = decide(state, envelope.at, world, asked, covered)
     return (e.Fact(decision), *_asked_next(state, decision, envelope, world))
 
 
 def decide(
-    state: Referral, at: datetime, world: World, asked: frozenset[str] = frozenset()
+    state: Referral,
+    at: datetime,
+    world: World,
+    asked: frozenset[str] = frozenset(),
+    covered: Cover | None = None,
 ) -> e.RoutingDecided:
-    """The routing decision; the submission is opened for it once, and not kept."""
+    """The routing decision; the submission is opened for it, and not kept. `covered` = whom the consent covers."""
     submission = world.open(state.sealed) if state.sealed else None
     asking = wanted(state, submission, at.date(), asked)
+    asking = asking._replace(covered=covered or standing(state, at, world)[1])
     return route(asking, world.directory, world.loads, at, world.trust)
 
 
@@ -100,7 +115,6 @@ def _asked_next(
     state: Referral, decision: e.RoutingDecided, envelope: Envelope, world: World
 ) -> tuple[e.Fact, ...]:
     if decision.chosen is None:
-        reason = "preferred-unavailable" if state.routing == "preferred-only" else "no-candidate"
         rules = {c.excluded_by.rule for c in decision.candidates if c.excluded_by} | set(
             decision.others_excluded
         )
@@ -109,8 +123,15 @@ def _asked_next(
             if rules
             else "no service has this need"
         )
-        return (e.Fact(e.ReviewNeeded(reason=reason, detail=why)),)
+        return (e.Fact(e.ReviewNeeded(reason=_nobody(state, "consent" in rules), detail=why)),)
     if state.routing == "ask-first":
         detail = "a person at the clinic or hub confirms the service first"
         return (e.Fact(e.ReviewNeeded(reason="ask-first", detail=detail)),)
     return (e.Fact(world.request(state, world.directory.services[decision.chosen], envelope.at)),)
+
+
+def _nobody(state: Referral, consent_objects: bool) -> str:
+    """The review reason when no service is left."""
+    if consent_objects:
+        return "recipient-not-named" if "part2" in state.sensitivity else "consent-not-covering"
+    return "preferred-unavailable" if state.routing == "preferred-only" else "no-candidate"

@@ -64,7 +64,8 @@ def _judged(
     at: Setting, limited: Mapping[str, Limits], services: Iterable[Service]
 ) -> tuple[list[Fit], list[Excluded]]:
     """Those in reach: who fits, best first, and whom a rule leaves out."""
-    suspect, only = suspects(at.wanted), at.wanted.preferred_only
+    suspect = suspects(at.wanted)
+    only = at.wanted.preferred_only or at.wanted.covered.organizations is not None
     fit: list[Fit] = []
     excluded: list[Excluded] = []
     for service in services:

@@ -35,6 +35,10 @@ def _client_excluded(w: Wanted, s: Service, day: date) -> str | None:
     return "the person does not want this organization" if s.organization in w.excluded else None
 
 
+def _consent(w: Wanted, s: Service, day: date) -> str | None:
+    return None if w.covered.allows(s.organization) else w.covered.why
+
+
 def _earlier_hop(w: Wanted, s: Service, day: date) -> str | None:
     return "this organization was asked before" if s.organization in w.earlier else None
 
@@ -133,6 +137,7 @@ OF_ORGANIZATION: tuple[tuple[str, Rule], ...] = (
     ("own-organization", _own),
     ("preferred-only", _preferred_only),
     ("client-excluded", _client_excluded),
+    ("consent", _consent),
     ("earlier-hop", _earlier_hop),
 )
 OF_AREA: tuple[tuple[str, Rule], ...] = (("outside-area", _outside_area),)

@@ -14,6 +14,8 @@ from referrals import events as e
 from referrals.submission import Coding
 from referrals.words import OPEN_HOP, HopStatus, ReferralStatus
 
+OUTCOME_WITHHELD = "outcome-withheld"
+
 
 class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One recipient's turn."""
@@ -67,6 +69,7 @@ class Referral(Struct, frozen=True, kw_only=True, omit_defaults=True):
     excluded: tuple[str, ...] = ()
     consent_status: str = "active"
     consent_id: str | None = None
+    consent_said_at: datetime | None = None
     flags: tuple[str, ...] = ()
     hops: tuple[Hop, ...] = ()
     reason: str | None = None
@@ -151,13 +154,20 @@ def _hop_answered(state: Referral, event: Any, sealed: bytes, at: datetime) -> C
     if isinstance(event, e.HopCompleted | e.HopFailed):
         outcome = Outcome(event.outcome, event.need)
         changes |= {"outcome": outcome, "outcome_sealed": sealed, "closed_at": at}
+        changes["flags"] = _withheld(state, event.withheld)
     return changes
+
+
+def _withheld(state: Referral, withheld: bool) -> tuple[str, ...]:
+    others = tuple(f for f in state.flags if f != OUTCOME_WITHHELD)
+    return (*others, OUTCOME_WITHHELD) if withheld else others
 
 
 def _hop_reopened(state: Referral, event: e.HopReopened, sealed: bytes, at: datetime) -> Changes:
     changes = _hop_answered(state, event, sealed, at)
     hops = tuple(structs.replace(h, reason=None) if h.hop == event.hop else h for h in changes["hops"])
-    return changes | {"hops": hops, "outcome": None, "outcome_sealed": b"", "closed_at": None}
+    changes |= {"hops": hops, "outcome": None, "outcome_sealed": b"", "closed_at": None}
+    return changes | {"flags": _withheld(state, False)}
 
 
 def _corrected(state: Referral, event: e.OutcomeCorrected, sealed: bytes, at: datetime) -> Changes:
@@ -165,7 +175,8 @@ def _corrected(state: Referral, event: e.OutcomeCorrected, sealed: bytes, at: da
     hops = tuple(structs.replace(h, **answer) if h.hop == event.hop else h for h in state.hops)
     outcome = Outcome(event.outcome, event.need)
     status = ReferralStatus(event.status)
-    return {"hops": hops, "status": status, "outcome": outcome, "outcome_sealed": sealed}
+    changed: Changes = {"hops": hops, "status": status, "outcome": outcome, "outcome_sealed": sealed}
+    return changed | {"flags": _withheld(state, event.withheld)}
 
 
 def _hop_requested(state: Referral, event: e.HopRequested, sealed: bytes, at: datetime) -> Changes:

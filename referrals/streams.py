@@ -5,12 +5,15 @@ new data, None when nothing changes, or a Rejection. Pure; a kind without a row 
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
 
 from referrals import commands as c
+from referrals import consenting
 from referrals.errors import RejectionReason as No
+from referrals.sharing import sharing
 
 
 class Stream(Struct, frozen=True):
@@ -27,16 +30,33 @@ Record = Callable[[Stream | None, c.RecordFact, c.Envelope], c.RecordFact | c.Re
 
 
 def record(
-    before: Stream | None, command: c.RecordFact, envelope: c.Envelope
+    before: Stream | None,
+    command: c.RecordFact,
+    envelope: c.Envelope,
+    organizations: Mapping[str, str] = MappingProxyType({}),
 ) -> c.RecordFact | c.Rejection | None:
-    """The fact to record: its `data` is what the stream holds from now on."""
-    if before is not None and before.tenant != envelope.organization:
+    """The fact to record: its `data` is what the stream holds from now on. `organizations`: id -> type."""
+    owner, type = owner_of(command, envelope), organizations.get(envelope.organization)
+    if owner != envelope.organization and type not in ON_BEHALF.get(command.type, ()):
+        return c.Rejection(No.NOT_PERMITTED, "only the organization that recorded it may do this")
+    if before is not None and before.tenant != owner:
         return c.Rejection(No.NOT_PERMITTED, "this stream is another organization's")
     return RECORDS.get(command.kind, _as_said)(before, command, envelope)
+
+
+def owner_of(command: c.RecordFact, envelope: c.Envelope) -> str:
+    """Whose stream it is: the one who says it, unless the command names another."""
+    return command.owner or envelope.organization
 
 
 def _as_said(before: Stream | None, command: c.RecordFact, envelope: c.Envelope) -> c.RecordFact:
     return command
 
 
-RECORDS: dict[str, Record] = {}
+RECORDS: dict[str, Record] = {consenting.KIND: consenting.consent_said}
+
+# Type of fact -> the types of organization that may say it of another's stream.
+ON_BEHALF: Mapping[str, frozenset[str]] = {
+    consenting.REVOKED: sharing().on_behalf["revoke"],
+    consenting.GRANTED: sharing().on_behalf["grant"],
+}

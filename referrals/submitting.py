@@ -12,13 +12,13 @@ from referrals import events as e
 from referrals import ids, words
 from referrals.cancelling import ended
 from referrals.check import parse_time
-from referrals.consent import consent
 from referrals.contracts import contract_for
 from referrals.errors import RejectionReason as No
+from referrals.permitting import standing
 from referrals.placing import World, place
 from referrals.state import Referral, evolve
 from referrals.submission import Submission, county, postal_code
-from referrals.words import ReferralStatus
+from referrals.withdrawing import again
 
 MAY_SUBMIT = frozenset({"clinic", "mco", "cbo", "hub", "platform"})
 
@@ -42,18 +42,10 @@ def submit(
     if (reason := world.tombstones.get(referral)) is not None:
         return (first, e.Fact(ended(reason)))
     fresh = evolve(None, referral, first, envelope.at)
-    return (first, *_onward(fresh, command.submission, envelope, world))
-
-
-def _onward(
-    state: Referral, submission: Submission, envelope: c.Envelope, world: World
-) -> tuple[e.Fact, ...]:
-    verdict = consent(submission.consent.status, submission.consent.expires_at, envelope.at)
-    if verdict.verdict == "refuse":
-        return (e.Fact(e.ReferralRefused(reason=verdict.reason, detail=verdict.detail)),)
-    if verdict.verdict == "review":
-        return (e.Fact(e.ReviewNeeded(reason=verdict.reason, detail=verdict.detail)),)
-    return place(state, envelope, world)
+    now, _ = standing(fresh, envelope.at, world)
+    if now.verdict == "refuse":
+        return (first, e.Fact(e.ReferralRefused(reason=now.reason, detail=now.detail)))
+    return (first, *place(fresh, envelope, world))
 
 
 def received(submission: Submission, envelope: c.Envelope, world: World) -> e.ReferralReceived:
@@ -84,6 +76,7 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
         excluded=submission.excluded_organizations,
         consent_status=submission.consent.status,
         consent_id=submission.consent.id,
+        consent_said_at=min(envelope.occurred_at, envelope.at),
         flags=flags(submission, world),
     )
 
@@ -98,6 +91,8 @@ def flags(submission: Submission, world: World) -> tuple[str, ...]:
         "unknown-payer": coverage is not None
         and coverage.payer is not None
         and world.organizations.get(coverage.payer) != "mco",
+        "contact-prohibited": submission.person.contact is not None
+        and bool(submission.person.contact.prohibited),
         "unknown-preferred-organization": submission.preferred_organization is not None
         and world.organizations.get(submission.preferred_organization) != "cbo",
     }
@@ -120,20 +115,9 @@ def _again(
     if state.status in words.TERMINAL:
         return c.Rejection(No.CLOSED, f"the referral is {state.status}; send a new one")
     content = {f: getattr(event, f) for f in event.__struct_fields__}
-    content["requested_at"] = state.requested_at
+    content |= {"requested_at": state.requested_at, "consent_said_at": state.consent_said_at}
     content["sensitivity"] = tuple(dict.fromkeys((*state.sensitivity, *event.sensitivity)))
     changed = tuple(f for f in content if content[f] != getattr(state, f) and f != "digest") or ("person",)
     amended = e.Fact(e.ReferralAmended(**content, changed=changed), command.sealed)
     after = evolve(state, state.id, amended, envelope.at)
-    return (amended, *_after_amendment(after, command.submission, envelope, world))
-
-
-def _after_amendment(
-    state: Referral, submission: Submission, envelope: c.Envelope, world: World
-) -> tuple[e.Fact, ...]:
-    verdict = consent(submission.consent.status, submission.consent.expires_at, envelope.at)
-    if verdict.verdict == "refuse":
-        hops = [e.Fact(e.HopCancelled(hop=h.hop, reason="consent-revoked")) for h in state.open_hops]
-        return (*hops, e.Fact(e.ReferralCancelled(reason="consent-revoked")))
-    waiting = state.status is ReferralStatus.NEEDS_REVIEW and verdict.verdict == "allow"
-    return place(state, envelope, world) if waiting else ()
+    return (amended, *again(after, envelope, world, waiting_for=None))

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from referrals.consent import Cover
 from referrals.submission import Attribute, Submission
+from referrals.words import plain
 
 LANGUAGES = {
     "english": "en",
@@ -55,6 +57,7 @@ class Wanted(NamedTuple):
     payer: str | None = None
     service_code: str | None = None
     programme: str | None = None
+    covered: Cover = Cover()
     age: int | None = None
     gender: str | None = None
     interpreter_needed: bool = False
@@ -96,11 +99,6 @@ def gender(text: str | None) -> str | None:
     """As services write it, lower case; None when it is not known."""
     word = plain(text or "")
     return None if word in UNKNOWN_GENDERS else word
-
-
-def plain(text: str) -> str:
-    """Words as codes: `Wheel chair` and `wheel-chair` compare equal."""
-    return "-".join(text.lower().replace("_", " ").replace("-", " ").split())
 
 
 def coded(system: str | None, code: str | None) -> str | None:

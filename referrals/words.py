@@ -95,3 +95,8 @@ def label(name: str, code: str, language: str = "en") -> str:
     """The words a person reads for a code; the code itself when the list does not know it."""
     row = table(name).get(code, {})
     return str(row.get(f"label_{language}") or row.get("label_en") or code)
+
+
+def plain(text: str) -> str:
+    """Words as codes: `Wheel chair` and `wheel-chair` compare equal."""
+    return "-".join(text.lower().replace("_", " ").replace("-", " ").split())

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
+from msgspec import structs
 
 from avro_schemas import topics
 from avro_schemas.codec import CodecError, decode
 from producers.envelope import unseal
-from referrals import check, ids
+from referrals import check, consenting, ids
 from referrals import commands as c
+from referrals.check import parse_time
 from referrals.errors import DeadLetterReason as Bad
 from referrals.words import Channel
 
@@ -169,6 +171,32 @@ def _deadline(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
     return c.DeadlineDue(fields["kind"], fields["generation"]), "referral", UUID(fields["referral_id"])
 
 
+def _reached(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+    if fields["effect"] not in consenting.EFFECTS:
+        raise _Wrong(Bad.INVALID, f"effect is one of {', '.join(consenting.EFFECTS)}")
+    command = c.ConsentReached(UUID(fields["consent_id"]), fields["effect"])
+    return command, "referral", UUID(fields["referral_id"])
+
+
+def _consent(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+    """A grant or revocation: ids made again from whose it is; without a time of its own it holds from now on."""
+    said = _json(unseal(fields["sealed"]))
+    ended = fields["action"] == "revoke"
+    terms = check.consent(
+        said | ({"status": "revoked"} if ended else {"status": said.get("status", "active")})
+    )
+    owner = fields["on_behalf_of"] or fields["organization"]
+    consent, person = UUID(fields["consent_id"]), UUID(fields["person_key"])
+    if terms.id is not None and ids.consent_id(owner, terms.id) != consent:
+        raise _Wrong(Bad.ID_MISMATCH, "consent_id is not the one of this organization and id")
+    person_id = said.get("person_id")
+    if isinstance(person_id, str) and ids.person_key(owner, person_id) != person:
+        raise _Wrong(Bad.ID_MISMATCH, "person_key is not the one of this organization and person_id")
+    since = min(parse_time(str(said.get("occurred_at") or "")) or raw.at, raw.at)
+    fact = consenting.fact(consent, person, since, terms, fields["sealed"])
+    return structs.replace(fact, owner=fields["on_behalf_of"] or None), consenting.KIND, consent
+
+
 def _service(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
     data = {"routing": _json(fields["routing"]), "body": _json(fields["body"])}
     stream_id = UUID(fields["service_id"])
@@ -207,7 +235,8 @@ _READERS: dict[str, Callable[[Raw, Fields], tuple[c.Command | c.RecordFact, str,
     "deadline_due.v1": _deadline,
     "service_changed.v1": _service,
     "capacity_changed.v1": _recorded("capacity", "capacity-changed", "service_id", ()),
-    "consent_changed.v1": _recorded("consent", "consent-changed", "consent_id", ("person_key", "action")),
+    "consent_changed.v1": _consent,
+    "consent_reached.v1": _reached,
     "screening_recorded.v1": _recorded("screening", "screening-recorded", "screening_id", ("person_key",)),
     "coverage_spell.v1": _recorded("coverage", "coverage-spell", "spell_id", ("person_key",)),
 }

@@ -11,8 +11,11 @@ import msgspec
 
 from avro_schemas import codec, topics
 from referrals.cancelling import TOMBSTONE
+from referrals.consenting import REACH
 
 HEADER = "lane-seq"
+OUTCOMES = frozenset({"hop-completed", "hop-failed", "outcome-corrected"})
+OUTCOME_FIELDS = frozenset({"outcome", "need", "outcome_before", "need_before", "reason"})
 
 
 class Out(NamedTuple):
@@ -41,6 +44,8 @@ def outputs(row: Row, readers: frozenset[str], dead: Row | None) -> list[Out]:
     if row["kind"] == TOMBSTONE and row["tenant"] in readers:  # version 0: the referral's own begin at 1
         data = msgspec.json.decode(row["data"], type=dict[str, Any])
         found.append(_feedback(row["tenant"], row, str(row["stream_id"]), {"reason": data["reason"]}))
+    if row["kind"] == REACH:
+        found.append(_consent_reached(row))
     if dead is not None:
         found.append(_dead_letter(row, dead))
     return found
@@ -86,11 +91,30 @@ def _feedback(organization: str, row: Row, referral: str, refusal: Mapping[str, 
         "referral_id": referral,
         "version": 0 if refusal else row["version"],
         "status": row["status"] or "",
-        "data": row["data"],
+        "data": released(row),
     }
     fields |= {k: refusal[k] for k in ("reason", "detail", "topic", "partition", "offset") if k in refusal}
     key = referral.encode() or _key(row)
     return Out(topics.feedback(organization), key, codec.encode("feedback_given.v1", fields))
+
+
+def released(row: Row) -> bytes:
+    """A fact's data as its sender may read it: an outcome that was recorded as withheld is left out."""
+    data: bytes = row["data"]
+    if row["type"] not in OUTCOMES:
+        return data
+    said = msgspec.json.decode(data, type=dict[str, Any])
+    if not said.get("withheld"):
+        return data
+    return msgspec.json.encode({k: v for k, v in said.items() if k not in OUTCOME_FIELDS})
+
+
+def _consent_reached(row: Row) -> Out:
+    """The command to one referral that a consent fact stands for; its id is the fact's stream, so twice is harmless."""
+    data = msgspec.json.decode(row["data"], type=dict[str, str])
+    fields = data | {"event_id": str(row["stream_id"]), "occurred_at": _ms(row["occurred_at"])}
+    fields["on_behalf_of"] = row["actor_organization"]
+    return Out(topics.TIMER, data["referral_id"].encode(), codec.encode("consent_reached.v1", fields))
 
 
 def _dead_letter(row: Row, dead: Row) -> Out:

@@ -14,7 +14,7 @@ from msgspec import structs
 from infra.postgres import Connection, affected, queries
 from referrals.state import Referral
 from referrals.streams import Stream
-from stream_processors import rows
+from stream_processors import consents, rows
 from stream_processors.decode import Arrival, Poison
 from stream_processors.work import Loaded, Work
 
@@ -34,21 +34,24 @@ async def lock_progress(connection: Connection, places: Iterable[Place]) -> dict
 
 
 async def load(connection: Connection, records: Sequence[Arrival | Poison]) -> Loaded:
-    """Lock the lanes, ascending; then, in statements of their own, read what the records are about."""
+    """Lock the lanes, then the people, ascending; in statements of their own, read what the records are about."""
     arrivals = [r for r in records if isinstance(r, Arrival)]
     lanes = await connection.fetch(SQL["lock_lanes"], sorted({r.lane for r in records}))
     keys = sorted({(a.envelope.organization, a.envelope.event_id) for a in arrivals})
     seen = await connection.fetch(SQL["seen"], *columns(keys, 2))
     wanted = sorted({a.stream_id for a in arrivals if a.kind == "referral"})
     referrals = await connection.fetch(SQL["load_referrals"], wanted)
+    known = {r["id"]: _referral(r) for r in referrals}
+    held = await consents.hold(connection, arrivals, known)
     others = sorted({(a.kind, a.stream_id) for a in arrivals if a.kind != "referral"})
     streams = await connection.fetch(SQL["load_streams"], *columns(others, 2)) if others else []
     return Loaded(
         seen={(r["tenant"], r["event_id"]): r["payload_sha256"] for r in seen},
-        referrals={r["id"]: _referral(r) for r in referrals},
+        referrals=known,
         streams={(r["kind"], r["id"]): _stream(r) for r in streams},
         lanes={r["lane"]: r["seq"] for r in lanes},
-        tombstones=await _tombstones(connection, set(wanted) - {r["id"] for r in referrals}),
+        tombstones=await _tombstones(connection, set(wanted) - set(known)),
+        held=held,
     )
 
 
@@ -62,6 +65,7 @@ async def save(connection: Connection, work: Work, webhooks: frozenset[str]) -> 
     """Everything the batch made, in array statements."""
     await _save_referrals(connection, work)
     await _save_streams(connection, work)
+    await consents.save(connection, work.consented)
     history = [rows.history_row(w) for w in work.history]
     await _many(connection, "insert_history", history)
     await _many(connection, "insert_inbox", [rows.inbox_row(*i) for i in work.inbox])

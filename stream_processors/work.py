@@ -11,17 +11,20 @@ from uuid import UUID
 import msgspec
 
 from referrals import commands as c
+from referrals import consenting
 from referrals import events as e
 from referrals.cancelling import cancel_unknown
+from referrals.consent import Known, Records
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
-from referrals.ids import origin_id
+from referrals.ids import event_id, origin_id
 from referrals.lifecycle import decide
 from referrals.placing import World
 from referrals.state import Referral, evolve
-from referrals.streams import Stream
+from referrals.streams import Stream, owner_of
 from referrals.streams import record as recorded
-from referrals.words import Channel
+from referrals.words import TERMINAL, Channel
+from stream_processors.consents import Held
 from stream_processors.decode import EXCHANGE, Arrival, Poison, Raw
 
 Key = tuple[str, UUID]
@@ -35,6 +38,7 @@ class Loaded(NamedTuple):
     streams: Mapping[Key, Stream]
     lanes: Mapping[int, int]
     tombstones: Mapping[UUID, str] = MappingProxyType({})
+    held: Held = Held()
 
 
 class Written(NamedTuple):
@@ -73,7 +77,9 @@ class Work:
         self.loaded = loaded
         self.loads: dict[str, int] = dict(world.loads)
         self.tombstones: dict[UUID, str] = dict(loaded.tombstones)
-        self.world = world._replace(loads=self.loads, tombstones=self.tombstones)
+        self.consents: dict[UUID, Records] = dict(loaded.held.consents)
+        self.consented: dict[UUID, dict[UUID, Known]] = {}
+        self.world = world._replace(loads=self.loads, tombstones=self.tombstones, consents=self.consents)
         self.referrals: dict[UUID, Referral] = dict(loaded.referrals)
         self.changed: dict[UUID, None] = {}
         self.decisions: dict[UUID, bytes] = {}
@@ -169,7 +175,7 @@ class Work:
     def _record(self, arrival: Arrival, command: c.RecordFact) -> None:
         key, envelope = (command.kind, command.stream_id), arrival.envelope
         before = self.streams.get(key)
-        fact = recorded(before, command, envelope)
+        fact = recorded(before, command, envelope, self.world.organizations)
         if isinstance(fact, c.Rejection):
             self._reject(arrival, fact)
             return
@@ -177,14 +183,32 @@ class Work:
         if fact is None:
             self.inbox.append(InboxRow(arrival, "no-effect", version=version))
             return
-        after = Stream(
-            before.tenant if before else envelope.organization, version + 1, fact.type, fact.data, fact.sealed
-        )
+        owner = owner_of(command, envelope)
+        after = Stream(owner, version + 1, fact.type, fact.data, fact.sealed)
         self.streams[key] = after
         self.recorded[key] = envelope
         data = msgspec.json.encode(fact.data)
-        self._other(arrival.lane, key, after.version, fact.type, envelope, data, fact.sealed)
+        self._other(arrival.lane, key, after.version, fact.type, envelope, data, fact.sealed, owner)
+        if command.kind == consenting.KIND:
+            self._consented(arrival, owner, before, fact)
         self.inbox.append(InboxRow(arrival, "applied", version=after.version))
+
+    def _consented(self, arrival: Arrival, owner: str, before: Stream | None, fact: c.RecordFact) -> None:
+        """A consent changed: later records see it at once, and every open referral it concerns is told."""
+        now = consenting.recorded(fact.data)
+        assert now is not None
+        person, id = now.person_key, fact.stream_id
+        self.consents[person] = {**self.consents.get(person, {}), id: now.known}
+        self.consented.setdefault(person, {})[id] = now.known
+        mine = [r for r in self.referrals.values() if r.person_key == person]
+        known = {r.id: r for r in (*self.loaded.held.open, *mine) if r.person_key == person}
+        open_ones = [r for r in known.values() if r.status not in TERMINAL]
+        was = consenting.recorded(before.data) if before else None
+        for referral, effect in consenting.effects(id, was, now, owner, open_ones).items():
+            said = {"referral_id": str(referral), "consent_id": str(id), "effect": effect}
+            command = event_id(EXCHANGE, "consent", str(arrival.envelope.event_id), str(referral))
+            key, data = (consenting.REACH, command), msgspec.json.encode(said)
+            self._other(arrival.lane, key, 1, consenting.REACHED, arrival.envelope, data, b"", owner)
 
     def _reject(self, arrival: Arrival, rejection: c.Rejection) -> None:
         self.rejections.append((arrival, rejection))
@@ -226,7 +250,15 @@ class Work:
         }
 
     def _other(
-        self, lane: int, key: Key, version: int, type: str, envelope: c.Envelope, data: bytes, sealed: bytes
+        self,
+        lane: int,
+        key: Key,
+        version: int,
+        type: str,
+        envelope: c.Envelope,
+        data: bytes,
+        sealed: bytes,
+        owner: str | None = None,
     ) -> None:
         self.history.append(
             Written(
@@ -237,7 +269,7 @@ class Work:
                 version=version,
                 type=type,
                 envelope=envelope,
-                tenant=envelope.organization,
+                tenant=owner or envelope.organization,
                 sender=None,
                 recipients=(),
                 payer=None,

@@ -279,7 +279,7 @@ def test_a_service_as_an_older_version_wrote_it_still_decodes() -> None:
 def test_a_service_that_says_nothing_is_asked_about_its_language_alone() -> None:
     assert [name for name, _ in limits(service("pantry"))] == ["language"]
     assert limits(service("pantry", interpretation=True)) == ()
-    assert len({name for name, _ in RULES}) == len(RULES) == 17
+    assert len({name for name, _ in RULES}) == len(RULES) == 18
 
 
 def test_a_submission_is_routed_by_its_sealed_part() -> None:
