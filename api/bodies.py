@@ -128,11 +128,28 @@ class CapacityBody(_Body, frozen=True, kw_only=True):
 
 
 class ConsentBody(_Body, frozen=True, kw_only=True):
-    """A consent as its record; the person is named by the sender's own person_id."""
+    """A consent as a submission says it (interfaces.md), flat; the person is named by the sender's own person_id."""
 
     person_id: Id
     status: Code = "active"
-    content: dict[str, Any] = {}
+    organization: Id | None = None
+    occurred_at: Code | None = None
+    method: Text | None = None
+    recipients: list[dict[str, Any]] = []
+    purposes: list[Code] = []
+    data_categories: list[Code] = []
+    scope: list[Code] = []
+    date: Code | None = None
+    expires_at: Code | None = None
+
+
+class RevocationBody(_Body, frozen=True, kw_only=True):
+    """The end of a consent; the person may be left out once it is known, `organization` is for a hub alone."""
+
+    person_id: Id | None = None
+    organization: Id | None = None
+    occurred_at: Code | None = None
+    reason: Text | None = None
 
 
 async def read(request: Request) -> bytes:

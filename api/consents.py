@@ -1,7 +1,7 @@
 """Consents and screenings by their sender: published as records; what follows from them is the exchange's.
 
-Comes in: a consent or a screening with the sender's own person_id. Goes out: 202 (not yet in force). Must never say
-200 before a revocation has reached every open referral.
+Comes in: a consent or a screening with the sender's own person_id. Goes out: 200 when a consent is in force as said,
+202 when it is not yet. Must never say 200 before the commit from which on nothing is routed or shown against it.
 """
 
 from datetime import UTC, datetime
@@ -13,19 +13,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import bodies, events
-from api.bodies import ConsentBody, answer
-from api.context import principal_of
-from api.problems import wrong
+from api.bodies import ConsentBody, RevocationBody, answer
+from api.context import context, principal_of
+from api.outcomes import refused
+from api.problems import invalid, not_found, wrong
 from avro_schemas import topics
+from infra.postgres import queries
 from producers import envelope
 from producers.envelope import Record
-from referrals import ids, words
+from referrals import check, ids
 from referrals.check import MAX_ID
+from referrals.sharing import sharing
 
-
-def consent_id(organization: str, id: str) -> UUID:
-    """The id of a consent: of its sender and the sender's own id, as submissions name it in consent.id."""
-    return uuid5(NAMESPACE_URL, f"urn:refex:{organization}:consent:{id}")
+SQL = queries("api", "consents.sql")
 
 
 def screening_id(organization: str, id: str) -> UUID:
@@ -47,16 +47,67 @@ async def _change(request: Request, action: str) -> Response:
     own_id = _named(request.path_params["id"], "/id")
     principal = principal_of(request)
     body = await bodies.read(request)
-    value = bodies.decode(body, request.headers.get("content-type", ""))
-    said = bodies.shaped(value, ConsentBody)
-    if said.status not in words.CONSENT_STATUSES:
-        raise wrong("/status", f"use one of {', '.join(words.CONSENT_STATUSES)}")
-    consent = consent_id(principal.organization, own_id)
-    person = ids.person_key(principal.organization, said.person_id)
+    value = bodies.decode(body, request.headers.get("content-type", "")) if body.strip() else {}
+    said: RevocationBody | ConsentBody = (
+        bodies.shaped(value, ConsentBody) if action == "grant" else bodies.shaped(value, RevocationBody)
+    )
+    owner = said.organization or principal.organization
+    if owner != principal.organization and principal.type not in sharing().on_behalf[action]:
+        raise not_found()
+    terms = _terms(value, own_id, action)
+    bodies.said_at(said.occurred_at, datetime.now(UTC))
+    consent = ids.consent_id(owner, own_id)
+    person = await _person(request, owner, own_id, said.person_id)
     asked = await events.ask(request, body)
-    content = msgspec.json.encode(value | {"id": own_id})
-    record = envelope.consent_changed(events.said(request, asked), consent, person, action, content)
-    return await _received(request, asked, record, consent)
+    envelope_said = events.said(request, asked)
+    if owner != principal.organization:
+        envelope_said = envelope_said._replace(on_behalf_of=owner)
+    content = msgspec.json.encode(terms)
+    record = envelope.consent_changed(envelope_said, consent, person, action, content)
+    return await _in_force(request, asked, record, {"id": str(consent), "consent": own_id})
+
+
+def _terms(value: dict[str, Any], own_id: str, action: str) -> dict[str, Any]:
+    """The record to publish: what was said, its terms also from inside `consent`; raises the 422."""
+    inside = value.get("consent") if isinstance(value.get("consent"), dict) else {}
+    said = {**(inside or {}), **value}
+    terms = {k: v for k, v in said.items() if v is not None and k != "consent"} | {"id": own_id}
+    terms["status"] = "revoked" if action == "revoke" else terms.get("status", "active")
+    try:
+        check.consent(terms)
+    except check.Invalid as error:
+        raise invalid(error) from None
+    return terms
+
+
+async def _person(request: Request, owner: str, own_id: str, person_id: str | None) -> UUID:
+    """Whose consent it is: as the body says, as its record or a referral that names it says; they must agree."""
+    async with context(request).database.reading(principal_of(request)) as connection:
+        row = await connection.fetchrow(SQL["person"], ids.consent_id(owner, own_id), owner, own_id)
+    said = ids.person_key(owner, person_id) if person_id else None
+    if said is not None and row["recorded"] not in (None, said):
+        raise wrong("/person_id", "this consent is another person's; use an id of its own for each person")
+    person: UUID | None = said or row["recorded"] or row["named"]
+    if person is None:
+        raise wrong("/person_id", "nothing names this consent yet; send the person_id it is for")
+    return person
+
+
+async def _in_force(request: Request, asked: events.Ask, record: Record, said: dict[str, str]) -> Response:
+    """200 once the exchange has committed it, which is when it is in force; 202 when that takes longer."""
+    outcome = asked.outcome
+    if outcome is None:
+        await events.publish(request, [record])
+        outcome = await events.outcome(request, record.event_id)
+    if outcome is None:
+        return answer(said | {"status": "received"}, 202)
+    if not outcome.effective:
+        raise refused(outcome, None)
+    principal = principal_of(request)
+    async with context(request).database.reading(principal) as connection:
+        row = await connection.fetchrow(SQL["standing"], UUID(said["id"]))
+    shown = {"status": row["status"], "version": row["version"], "since": row["since"]} if row else {}
+    return answer(said | shown)
 
 
 async def screen(request: Request) -> Response:

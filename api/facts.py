@@ -40,6 +40,9 @@ FACT_GRANTS: dict[str, FactGrant] = {
     "holder": FactGrant(users=False, parties=False),
     "offered": FactGrant(users=False, parties=False),
     "past": FactGrant(users=False, parties=False),
+    "withheld": FactGrant(
+        data=frozenset({"hop", "number", "reason", "due_at"}), notes=False, users=False, parties=False
+    ),
     "operator": FactGrant(
         data=frozenset({"hop", "number", "organization", "service", "due_at", "reason", "chosen", "policy"}),
         notes=False,
@@ -48,14 +51,26 @@ FACT_GRANTS: dict[str, FactGrant] = {
 EXCHANGE = "exchange"
 
 
-def event(kind: str, organization: str, sender: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """One fact as a viewer of that kind sees it."""
+# Facts that tell how it ended and what was done: without a release, the sender and payer see that they happened.
+OUTCOMES = frozenset(
+    {"hop-completed", "hop-failed", "outcome-corrected", "service-delivered", "note-added", "contact-made"}
+)
+BARE = frozenset({"hop", "withheld", "sharing"})
+
+
+def event(
+    kind: str, organization: str, sender: str, row: Mapping[str, Any], outcome_hidden: bool = False
+) -> dict[str, Any]:
+    """One fact as a viewer of that kind sees it; `outcome_hidden` = the consent does not release outcomes to them."""
     grant = FACT_GRANTS[kind]
     body: dict[str, Any] = msgspec.json.decode(row["data"])
     body.pop("type", None)
     shown = {k: v for k, v in body.items() if grant.data == {"*"} or k in grant.data}
     shown = {k.rstrip("_"): v for k, v in shown.items() if k not in grant.hidden}
-    if grant.notes and row["type"] not in SUBMISSIONS and row["sealed"]:
+    bare = outcome_hidden and row["type"] in OUTCOMES
+    if bare:
+        shown = {k: v for k, v in shown.items() if k in BARE}
+    if grant.notes and row["type"] not in SUBMISSIONS and row["sealed"] and not bare:
         shown["note"] = unseal(bytes(row["sealed"])).decode()
     actor = row["actor_organization"]
     known = grant.parties or actor in (organization, sender)

@@ -77,10 +77,14 @@ GRANTS: dict[str, Grant] = {
         all_hops=False,
     ),
     "past": Grant(IDS | {"need"}, need=frozenset({"domain"}), all_hops=False),
+    "withheld": Grant(IDS | {"need"}, need=frozenset({"domain"}), all_hops=False),
     "operator": Grant(IDS | {"flags", "next_action", "reason"}),
 }
 # Viewers for whom a sensitive need is its domain alone.
-DISCREET = frozenset({"payer", "offered", "past", "payer-without-consent"})
+DISCREET = frozenset({"payer", "offered", "past", "withheld", "payer-without-consent"})
+# What is withheld where the person may not be contacted: the alternate contact is shown instead.
+PROHIBITED = frozenset({"phone", "email", "address"})
+PROHIBITED_CONTACT = frozenset({"phones", "mail_ok", "email_ok", "best_times"})
 FIELDS = (
     *(
         "id",

@@ -18,6 +18,7 @@ from api.bodies import (
     CapacityBody,
     ConsentBody,
     ResponseBody,
+    RevocationBody,
 )
 from api.routing import Route
 from infra.scopes import SCOPES
@@ -34,7 +35,7 @@ BODIES: dict[tuple[str, str], type[Any]] = {
     ("POST", "/v1/referrals/{id}/authorization"): AuthorizationBody,
     ("PUT", "/v1/services/{id}/capacity"): CapacityBody,
     ("PUT", "/v1/consents/{id}"): ConsentBody,
-    ("POST", "/v1/consents/{id}/revoke"): ConsentBody,
+    ("POST", "/v1/consents/{id}/revoke"): RevocationBody,
 }
 # (method, path) -> the struct of its 200.
 ANSWERS: dict[tuple[str, str], type[Any]] = {

@@ -18,6 +18,7 @@ from api.principal import Principal
 from infra.postgres import queries
 from producers.envelope import unseal
 from referrals import ids
+from referrals.consent import Known
 from referrals.state import Referral
 from referrals.submission import Submission
 
@@ -31,6 +32,9 @@ LISTS = {
     "hub": "list_reviewed",
     "operator": "list_all",
 }
+
+
+_RECORDS = msgspec.json.Decoder(dict[UUID, Known])
 
 
 class Filters(Struct, frozen=True):
@@ -89,10 +93,11 @@ async def events_of(
     kind = views.kind_of(principal, seen)
     if kind is None:
         return []
-    query = "events_of_own_hops" if kind in ("holder", "offered", "past") else "events"
+    query = "events_of_own_hops" if kind in views.RECEIVERS else "events"
     lane = ids.lane(seen.state.id)
     rows = await connection.fetch(SQL[query], seen.state.id, after, limit, principal.organization, lane)
-    return [facts.event(kind, principal.organization, seen.state.sender, dict(row)) for row in rows]
+    hidden = kind in views.TOLD and not views.released(seen, kind)
+    return [facts.event(kind, principal.organization, seen.state.sender, dict(row), hidden) for row in rows]
 
 
 async def decision_of(connection: asyncpg.Connection, id: UUID) -> str | None:
@@ -108,4 +113,5 @@ def seen_of(row: asyncpg.Record) -> views.Seen:
         msgspec.json.decode(unseal(bytes(row["sealed"])), type=Submission),
         unseal(bytes(row["outcome_sealed"])).decode() or None,
         row["reviewed"],
+        _RECORDS.decode(row["consents"]) if row["consents"] else {},
     )

@@ -1,13 +1,13 @@
 -- Parameters of every list: organization, status, organization filter, updated after, position (created_at, id), limit.
 
 -- name: one
-select state, sealed, outcome_sealed, reviewed from referral where id = $1
+select state, sealed, outcome_sealed, reviewed, consents_of(person_key) as consents from referral where id = $1
 
 -- name: decision
 select decision from referral where id = $1
 
 -- name: list_sent
-select state, sealed, outcome_sealed, reviewed from referral
+select state, sealed, outcome_sealed, reviewed, consents_of(person_key) as consents from referral
 where sender = $1
     and ($2::text is null or status = $2)
     and ($3::text is null or payer = $3 or recipients @> array[$3])
@@ -17,7 +17,7 @@ order by created_at desc, id
 limit $7
 
 -- name: list_covered
-select state, sealed, outcome_sealed, reviewed from referral
+select state, sealed, outcome_sealed, reviewed, consents_of(person_key) as consents from referral
 where (sender = $1 or payer = $1)
     and ($2::text is null or status = $2)
     and ($3::text is null or sender = $3 or payer = $3 or recipients @> array[$3])
@@ -28,7 +28,7 @@ limit $7
 
 -- A CBO filters by what it may know: the status of its own turn, and the sender.
 -- name: list_received
-select r.state, r.sealed, r.outcome_sealed, r.reviewed from referral r
+select r.state, r.sealed, r.outcome_sealed, r.reviewed, consents_of(r.person_key) as consents from referral r
 where r.recipients @> array[$1::text]
     and ($2::text is null or $2 = (
         select h.status from hop h where h.referral_id = r.id and h.recipient = $1 order by h.number desc limit 1))
@@ -39,7 +39,7 @@ order by r.created_at desc, r.id
 limit $7
 
 -- name: list_reviewed
-select state, sealed, outcome_sealed, reviewed from referral
+select state, sealed, outcome_sealed, reviewed, consents_of(person_key) as consents from referral
 where hub = $1 and reviewed
     and ($2::text is null or status = $2)
     and ($3::text is null or sender = $3 or payer = $3 or recipients @> array[$3])
@@ -49,7 +49,7 @@ order by created_at desc, id
 limit $7
 
 -- name: list_all
-select state, sealed, outcome_sealed, reviewed from referral
+select state, sealed, outcome_sealed, reviewed, consents_of(person_key) as consents from referral
 where $1::text is not null
     and ($2::text is null or status = $2)
     and ($3::text is null or sender = $3 or payer = $3 or recipients @> array[$3])

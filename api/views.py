@@ -5,28 +5,37 @@ table does not list is never shown; a field that is hidden is null or empty, nev
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from api.grants import ALL, DISCREET, FIELDS, GRANTS, SERVICE, Grant
+from api.grants import ALL, DISCREET, FIELDS, GRANTS, PROHIBITED, PROHIBITED_CONTACT, SERVICE, Grant
 from api.principal import Principal
 from referrals import words
-from referrals.state import Hop, Referral
-from referrals.submission import Submission
+from referrals.consent import Asked, Records, cover, release, terms, verdict
+from referrals.permitting import asked_of
+from referrals.state import OUTCOME_WITHHELD, Hop, Referral
+from referrals.submission import Consent, Submission
 from referrals.words import OPEN_HOP, HopStatus
 
 
 class Seen(Struct, frozen=True):
-    """A referral as stored: its state, what was submitted, the note of its outcome."""
+    """A referral as stored and when it was read: state, submission, outcome's note, the person's consent records."""
 
     state: Referral
     submission: Submission
     note: str | None = None
     reviewed: bool = False
+    consents: Records = {}
+    at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
 
 
+# Viewers whose turn it is or was; viewers who are told of an outcome that the consent releases.
+RECEIVERS = frozenset({"holder", "offered", "past", "withheld"})
+TOLD = frozenset({"sender", "payer", "hub"})
+OVER = frozenset({HopStatus.COMPLETED, HopStatus.FAILED})
 SERVED = OPEN_HOP - {HopStatus.REQUESTED} | {HopStatus.COMPLETED, HopStatus.FAILED}
 
 
@@ -41,14 +50,36 @@ def kind_of(principal: Principal, seen: Seen) -> str | None:
     if state.sender == organization:
         return "sender"
     if (hop := own_hop(state, organization)) is not None:
+        if not _allowed(seen, organization):
+            return "withheld"
         return (
             "offered" if hop.status is HopStatus.REQUESTED else "holder" if hop.status in SERVED else "past"
         )
     if state.payer == organization:
-        return "payer" if state.consent_status == "active" else "payer-without-consent"
+        return "payer" if _allowed(seen, organization, named="part2") else "payer-without-consent"
     if seen.reviewed and state.hub == organization:
         return "hub"
     return "operator" if principal.type == "operator" else None
+
+
+def _consents(seen: Seen) -> tuple[Asked, tuple[Consent, ...]]:
+    asked = asked_of(seen.state, seen.submission.consent)
+    return asked, terms(asked, seen.consents)
+
+
+def _allowed(seen: Seen, organization: str, named: str | None = None) -> bool:
+    """Whether the consents are in force now and cover the organization; with `named`, only such a referral's must."""
+    asked, found = _consents(seen)
+    if verdict(found, seen.at).verdict != "allow":
+        return False
+    covers = named is None or named in asked.sensitivity
+    return not covers or cover(found, asked).allows(organization)
+
+
+def released(seen: Seen, kind: str) -> bool:
+    """Whether how it ended is released to viewers of that kind."""
+    asked, found = _consents(seen)
+    return release(found, asked, kind).outcome
 
 
 def is_sensitive(state: Referral) -> bool:
@@ -69,7 +100,28 @@ def referral(principal: Principal, seen: Seen) -> dict[str, Any] | None:
     if not grant.all_hops and "hops" in grant.fields:
         hops = [h for h in seen.state.hops if h.organization == principal.organization]
         out |= {"hops": [_hop(h) for h in hops], "status": hops[-1].status}
+    if kind in TOLD:
+        return (
+            _without_outcome(out) if _closed(seen.state) and not released(seen, kind) else _with_outcome(out)
+        )
     return out
+
+
+def _closed(state: Referral) -> bool:
+    return state.outcome is not None or bool(state.services_delivered)
+
+
+def _with_outcome(out: dict[str, Any]) -> dict[str, Any]:
+    return out | {"flags": [f for f in out["flags"] if f != OUTCOME_WITHHELD]}
+
+
+def _without_outcome(out: dict[str, Any]) -> dict[str, Any]:
+    """Closed, details withheld: no outcome, no reason, nothing of what was done."""
+    told = {"code": None, "need": None, "reason": "withheld", "note": None} if out["outcome"] else None
+    hops = [h | {"reason": None} if h["status"] in OVER else h for h in out["hops"]]
+    flags = [f for f in out["flags"] if f != OUTCOME_WITHHELD]
+    shown = {"outcome": told, "hops": hops, "services_delivered": [], "flags": [*flags, OUTCOME_WITHHELD]}
+    return out | shown | ({"note": None} if "note" in out else {})
 
 
 def _builtins(value: Any) -> Any:
@@ -88,6 +140,10 @@ def _person(seen: Seen, grant: Grant, kind: str) -> Any:
     shown = _part(seen.submission.person, grant.person) or {}
     if "area" in grant.person:
         shown["address"] = {"postal_code": seen.state.postal_code, "county": seen.state.county}
+    if kind != "sender" and (contact := seen.submission.person.contact) is not None and contact.prohibited:
+        shown = {k: v for k, v in shown.items() if k not in PROHIBITED or "area" in grant.person}
+        reach = {k: v for k, v in shown.get("contact", {}).items() if k not in PROHIBITED_CONTACT}
+        shown |= {"contact": reach} if "contact" in shown else {}
     return shown or None
 
 

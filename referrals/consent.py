@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from referrals import words
 from referrals.check import parse_time
@@ -35,7 +35,10 @@ NO_RECORDS: Records = MappingProxyType({})
 
 
 class Asked(NamedTuple):
-    """What is to be disclosed: the consent said with it, when and by whom; the need and its sensitivities."""
+    """What is to be disclosed: the consent said with it, when and by whom; the need and its sensitivities.
+
+    `attested`: a navigator asked the person at `said_at`, who agreed; status and dates of before no longer count.
+    """
 
     sender: str
     said: Consent
@@ -43,6 +46,7 @@ class Asked(NamedTuple):
     domain: str
     programme: str | None = None
     sensitivity: tuple[str, ...] = ()
+    attested: bool = False
 
 
 class ConsentDecision(NamedTuple):
@@ -71,7 +75,11 @@ BY_STATUS = {
     "revoked": ConsentDecision("refuse", "consent-refused", "the consent is revoked; nothing was disclosed"),
     "expired": ConsentDecision("review", "consent-absent", "the consent has expired; ask the person again"),
     "absent": ConsentDecision("review", "consent-absent", "no consent was sent; ask the person"),
+    "elsewhere": ConsentDecision(
+        "review", "consent-revoked", "the person revoked a consent elsewhere; ask again"
+    ),
 }
+ELSEWHERE = Consent(status="elsewhere")
 NOT_YET = ConsentDecision(
     "review", "consent-absent", "the consent begins on a later day; wait, or ask the person"
 )
@@ -83,15 +91,25 @@ def terms(asked: Asked, records: Records, linked: Iterable[Known] = ()) -> tuple
     `linked`: records of the same person at other senders, of which only an end counts (sharing_rules, across_links).
     """
     said, at = asked.said, asked.said_at
-    ended = [k.consent for k in linked if k.consent.status in ENDED and k.since >= at]
-    if said.id is None:
-        ended += [k.consent for k in records.values() if k.consent.status in ENDED and k.since >= at]
-        return (said, *ended)
-    known = records.get(consent_id(asked.sender, said.id))
-    if known is None:
-        return (said, *ended)
-    renewed = known.consent.status == "active" and known.since >= at
-    return (known.consent, *ended) if renewed else (known.consent, said, *ended)
+    known = records.get(consent_id(asked.sender, said.id)) if said.id is not None else None
+    own: tuple[Consent, ...] = (said,)
+    if known is not None:
+        renewed = known.consent.status == "active" and known.since >= at
+        own = (known.consent,) if renewed else (known.consent, said)
+        at = max(at, known.since) if renewed else at
+    if asked.attested:
+        own = tuple(c if c.status in ENDED else _asked_again(c) for c in own)
+    ended = [k.consent for k in records.values() if said.id is None and _ended_since(k, at)]
+    elsewhere = any(_ended_since(k, at) for k in linked)
+    return (*own, *ended, *((ELSEWHERE,) if elsewhere else ()))
+
+
+def _ended_since(known: Known, at: datetime) -> bool:
+    return known.consent.status in ENDED and known.since >= at
+
+
+def _asked_again(consent: Consent) -> Consent:
+    return structs.replace(consent, status="active", date=None, expires_at=None)
 
 
 def verdict(found: Iterable[Consent], now: datetime) -> ConsentDecision:

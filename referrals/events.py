@@ -95,9 +95,12 @@ class RoutingDecided(_Event, frozen=True, tag="routing-decided"):
 
 
 class ServiceAssigned(_Event, frozen=True, tag="service-assigned"):
+    """A navigator's choice; `consent_attested`: none was in force, and assigning says that the person has agreed."""
+
     service: str
     organization: str
     reason: str | None = None
+    consent_attested: bool = False
 
 
 class HopRequested(_Event, frozen=True, tag="hop-requested"):

@@ -38,10 +38,15 @@ def _respond(state: Referral, command: c.Respond, envelope: c.Envelope, world: W
     return _barred(state, envelope.organization, envelope, world) or decision if accepts else decision
 
 
-def _barred(state: Referral, organization: str, envelope: c.Envelope, world: World) -> c.Rejection | None:
-    """Why the consents do not let that organization have the referral, or None."""
+def _barred(
+    state: Referral, organization: str, envelope: c.Envelope, world: World, asked_now: bool = False
+) -> c.Rejection | None:
+    """Why the consents do not let that organization have the referral, or None.
+
+    `asked_now`: a navigator has asked the person, which makes up for a consent that is missing, not for one revoked.
+    """
     now, covered = standing(state, envelope.at, world)
-    if now.verdict != "allow":
+    if now.verdict == "refuse" or (now.verdict == "review" and not asked_now):
         return c.Rejection(No.NO_CONSENT, f"{now.detail}; {HANDS_OFF}")
     return None if covered.allows(organization) else c.Rejection(No.NO_CONSENT, covered.why)
 
@@ -58,9 +63,15 @@ def _assign(state: Referral, command: c.Assign, envelope: c.Envelope, world: Wor
         return c.Rejection(No.UNKNOWN_SERVICE, "pick an active service of the directory")
     if any(h.organization == service.organization for h in state.hops):
         return c.Rejection(No.ILLEGAL, "this organization was asked before; pick another")
-    if (barred := _barred(state, service.organization, envelope, world)) is not None:
+    if (barred := _barred(state, service.organization, envelope, world, asked_now=True)) is not None:
         return barred
-    chosen = e.ServiceAssigned(service=service.id, organization=service.organization, reason=command.reason)
+    attested = standing(state, envelope.at, world)[0].verdict == "review"
+    chosen = e.ServiceAssigned(
+        service=service.id,
+        organization=service.organization,
+        reason=command.reason,
+        consent_attested=attested,
+    )
     return (e.Fact(chosen), e.Fact(world.request(state, service, envelope.at)))
 
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from msgspec import structs
+
 from referrals.consent import (
     NO_RECORDS,
     Asked,
@@ -39,12 +41,18 @@ class Knows(Protocol):
 def asked_of(state: Referral, said: Consent) -> Asked:
     """What a referral asks to disclose, under the consent said with it."""
     at = state.consent_said_at or state.created_at
-    return Asked(state.sender, said, at, state.domain, state.programme, state.sensitivity)
+    said = structs.replace(said, status=state.consent_status)
+    need = (state.domain, state.programme, state.sensitivity)
+    return Asked(state.sender, said, at, *need, attested=state.consent_attested)
 
 
 def found(state: Referral, world: Knows) -> tuple[Asked, tuple[Consent, ...]]:
     """What it asks, and every consent that must allow it."""
-    said = world.open(state.sealed).consent if state.sealed else Consent(status=state.consent_status)
+    said = (
+        world.open(state.sealed).consent
+        if state.sealed
+        else Consent(status=state.consent_status, id=state.consent_id)
+    )
     asked = asked_of(state, said)
     records = world.consents.get(state.person_key, NO_RECORDS)
     return asked, terms(asked, records, elsewhere(state.person_key, world))

@@ -70,6 +70,7 @@ class Referral(Struct, frozen=True, kw_only=True, omit_defaults=True):
     consent_status: str = "active"
     consent_id: str | None = None
     consent_said_at: datetime | None = None
+    consent_attested: bool = False
     flags: tuple[str, ...] = ()
     hops: tuple[Hop, ...] = ()
     reason: str | None = None
@@ -217,6 +218,11 @@ def _authorized(state: Referral, event: e.AuthorizationDecided, sealed: bytes, a
     return {"authorization": row | {"required": True}}
 
 
+def _assigned(state: Referral, event: e.ServiceAssigned, sealed: bytes, at: datetime) -> Changes:
+    attested = event.consent_attested
+    return {"consent_attested": True, "consent_said_at": at} if attested else {}
+
+
 def _unchanged(state: Referral, event: Any, sealed: bytes, at: datetime) -> Changes:
     return {}
 
@@ -231,7 +237,7 @@ _EVOLVE: dict[type[Any], Callable[[Referral, Any, bytes, datetime], Changes]] = 
     e.OutcomeCorrected: _corrected,
     e.ReviewNeeded: _review_needed,
     e.RoutingDecided: _unchanged,
-    e.ServiceAssigned: _unchanged,
+    e.ServiceAssigned: _assigned,
     e.HopRequested: _hop_requested,
     e.ContactMade: _unchanged,
     e.ServiceDelivered: _service_delivered,

@@ -18,6 +18,7 @@ from api.pages.forms import fields, form, go
 from api.pages.render import page
 from api.pages.visit import PAGE, SQL, Opened, cut, opened, position, show_for, turned, visible
 from api.problems import not_found
+from api.views import RECEIVERS
 from producers import envelope
 from referrals.transitions import TRANSITIONS, allowed_actions
 from referrals.words import HopStatus
@@ -44,14 +45,14 @@ async def inbox(request: Request) -> Response:
 
 async def one(request: Request) -> Response:
     """One referral: contact once accepted, buttons, story."""
-    o = await opened(request, "offered", "holder", "past")
+    o = await opened(request, *RECEIVERS)
     return page(request, "cbo_referral.html", cbo_models.one(o.show, o.view, o.events))
 
 
 async def question(request: Request) -> Response:
     """The one question behind Decline, On hold, Close or Note."""
     action = request.path_params["action"]
-    o = await opened(request, "offered", "holder", "past")
+    o = await opened(request, *RECEIVERS)
     if action not in cbo_models.QUESTIONS:
         raise not_found()
     if not _may(o, action):
@@ -62,7 +63,7 @@ async def question(request: Request) -> Response:
 async def answer(request: Request) -> Response:
     """Publish the answer; 409 with who was faster when the referral has changed."""
     name = request.path_params["action"]
-    o = await opened(request, "offered", "holder", "past")
+    o = await opened(request, *RECEIVERS)
     if name not in cbo_answers.FORMS:
         raise not_found()
     given = await fields(request)
@@ -86,7 +87,7 @@ async def answer(request: Request) -> Response:
     ending = await ask(request, record)
     metrics.RESPONDED.labels(action).inc()
     if ending.kind == "conflict":
-        return _conflict(request, await opened(request, "offered", "holder", "past"))
+        return _conflict(request, await opened(request, *RECEIVERS))
     if ending.kind == "invalid":
         return _again(request, o, name, form(given, {}, o.show.text("problem.invalid", detail=ending.detail)))
     done = action if ending.kind == "done" else "pending"
