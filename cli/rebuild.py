@@ -108,13 +108,15 @@ async def _relayed(exchange: Exchange, ends: dict[int, int]) -> None:
 
 
 def _print(result: Result) -> None:
-    said = {None: "not compared"}
-    rows = [
-        (t.table, t.rows, t.rebuilt[:16], said.get(t.live, "same" if t.live == t.rebuilt else "DIFFERS"))
-        for t in result.tables
-    ]
+    rows = [(t.table, t.rows, t.rebuilt[:16], _said(t)) for t in result.tables]
     print_table(("table", "rows", "rebuilt", "live"), rows)
     click.echo(f"{result.events} facts from {result.source} in {result.seconds:.1f} s")
     for d in result.differences:
         key = ", ".join(f"{k}={v}" for k, v in d.key.items())
         note(f"{d.table} {key}: {', '.join(d.columns) or 'in one of the two alone'}")
+
+
+def _said(table: Table) -> str:
+    if table.live is None:
+        return "not compared"
+    return "same" if table.live == table.rebuilt else "DIFFERS"

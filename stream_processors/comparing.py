@@ -61,7 +61,9 @@ async def differences(connection: asyncpg.Connection, target: Target, table: str
         f" where {distinct} order by {', '.join(str(n + 1) for n in range(len(keys)))} limit {NAMED}"
     )
     return [
-        Difference(table, {k.strip('"'): r[k.strip('"')] for k in keys}, [c.strip('"') for c in r["differing"]])
+        Difference(
+            table, {k.strip('"'): r[k.strip('"')] for k in keys}, [c.strip('"') for c in r["differing"]]
+        )
         for r in rows
     ]
 

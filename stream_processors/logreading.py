@@ -5,7 +5,7 @@ offset; a fact published twice comes twice.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -29,7 +29,7 @@ class Fact(NamedTuple):
     row: LogRow
 
 
-async def facts(login: KafkaLogin) -> AsyncIterator[list[Fact]]:
+async def facts(login: KafkaLogin) -> AsyncGenerator[list[Fact], None]:
     """Every fact published so far, each partition in its own order."""
     consumer = AIOKafkaConsumer(
         **login.aiokafka(), enable_auto_commit=False, auto_offset_reset="earliest", max_poll_records=5000
@@ -59,9 +59,7 @@ def fact(value: bytes) -> Fact:
     """The fact in one record of the log."""
     name, fields = codec.decode(value)
     referral = name.startswith("referral_fact")
-    kind, id = (
-        (REFERRAL, fields["referral_id"]) if referral else (fields["kind"], fields["stream_id"])
-    )
+    kind, id = (REFERRAL, fields["referral_id"]) if referral else (fields["kind"], fields["stream_id"])
     tenant: Any = fields["sender"] if referral else fields["tenant"]
     row = LogRow(
         kind=kind,

@@ -39,7 +39,7 @@ class Target(NamedTuple):
 async def begin(connection: asyncpg.Connection, schema: str) -> Target:
     """Make the schema and its empty tables; replaces only what an earlier rebuild made. Raises RebuildError."""
     target = Target(await connection.fetchval("select quote_ident(current_schema())"), f'"{schema}"')
-    found = await connection.fetchrow(SQL["schema_state"], target.into)
+    found = (await connection.fetch(SQL["schema_state"], target.into))[0]
     if target.into.strip('"') == target.live.strip('"') or (found["filled"] and found["comment"] != MADE):
         raise RebuildError(f"schema {schema} holds tables of others; name one that does not exist yet")
     if found["there"]:
@@ -114,7 +114,9 @@ def _folded(facts: list[LogRow]) -> Folded:
         return fold(facts)
     except (ValueError, msgspec.MsgspecError) as error:
         first = facts[0]
-        raise RebuildError(f"the facts of {first.kind} {first.stream_id} cannot be folded: {error}") from error
+        raise RebuildError(
+            f"the facts of {first.kind} {first.stream_id} cannot be folded: {error}"
+        ) from error
 
 
 async def _within(connection: asyncpg.Connection, target: Target) -> None:

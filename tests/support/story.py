@@ -5,6 +5,7 @@ For tests that compare history with what was made of it. Each stream here comes 
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -52,7 +53,7 @@ def _too_late(referral: dict[str, Any], now: datetime) -> Record:
     """A command without effect: its rejection is recorded."""
     organization = referral["hops"][0]["organization"]
     said = Said(ids.event_id(organization, "too-late", referral["id"]), organization, now)
-    return envelope.responded(said, ids.UUID(referral["id"]), "accept")
+    return envelope.responded(said, UUID(referral["id"]), "accept")
 
 
 async def _answered(api: Api, referral: dict[str, Any], *answers: tuple[str, dict[str, Any]]) -> None:
