@@ -4,13 +4,17 @@ Comes in: states, facts, outcomes. Goes out: tuples. Must never decide, nor touc
 """
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from msgspec import structs
 
 from referrals import ids
+from referrals.capacity import with_room
 from referrals.commands import Rejection
+from referrals.directory import Service
 from referrals.state import Referral
+from referrals.streams import Stream
 from referrals.words import HELD
 from stream_processors.decode import Arrival, Poison
 from stream_processors.work import Key, Work, Written
@@ -82,12 +86,27 @@ def stream_row(work: Work, key: Key) -> tuple[Any, ...]:
     return (*key, stream.tenant, stream.version, stream.type, data, stream.sealed, work.recorded[key].at)
 
 
-def service_row(work: Work, key: Key) -> tuple[Any, ...]:
-    """One row of `service`: as routing sees it and as its source describes it."""
-    stream = work.streams[key]
-    routing, body = stream.data["routing"], stream.data["body"]
-    texts = (json_text(routing), json_text(body))
-    return (key[1], routing["organization"], stream.version, *texts, work.recorded[key].at)
+def service_row(work: Work, id: UUID) -> tuple[Any, ...]:
+    """One row of `service`: as routing sees it, as its source describes it, and what its own CBO said of its room."""
+    listed = work.streams["service", id]
+    routing, said = listed_service(listed, work.streams.get(("capacity", id)))
+    texts = (json_text(routing), json_text(listed.data["body"]))
+    at = work.recorded["service", id].at
+    return (id, routing.organization, listed.version, *texts, at, said)
+
+
+def capacity_row(work: Work, id: UUID) -> tuple[Any, ...]:
+    """What changes in a row of `service` when its CBO alone has spoken."""
+    routing, said = listed_service(work.streams["service", id], work.streams.get(("capacity", id)))
+    return (id, json_text(routing), said)
+
+
+def listed_service(listed: Stream, room: Stream | None) -> tuple[Service, str | None]:
+    """The service that its two streams make, and its CBO's own word as JSON; another organization's word is none."""
+    service = msgspec.convert(listed.data["routing"], Service)
+    if room is None or room.tenant != service.organization:
+        return service, None
+    return with_room(service, room.data), json_text(room.data)
 
 
 def history_row(w: Written) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import structs
 
 from infra.postgres import Connection, affected, queries
+from referrals import capacity
 from referrals.state import Referral
 from referrals.streams import Stream
 from stream_processors import rows
@@ -41,7 +42,7 @@ async def load(connection: Connection, records: Sequence[Arrival | Poison]) -> L
     seen = await connection.fetch(SQL["seen"], *columns(keys, 2))
     wanted = sorted({a.stream_id for a in arrivals if a.kind == "referral"})
     referrals = await connection.fetch(SQL["load_referrals"], wanted)
-    others = sorted({(a.kind, a.stream_id) for a in arrivals if a.kind != "referral"})
+    others = sorted({(kind, a.stream_id) for a in arrivals if a.kind != "referral" for kind in _read_with(a)})
     streams = await connection.fetch(SQL["load_streams"], *columns(others, 2)) if others else []
     return Loaded(
         seen={(r["tenant"], r["event_id"]): r["payload_sha256"] for r in seen},
@@ -50,6 +51,11 @@ async def load(connection: Connection, records: Sequence[Arrival | Poison]) -> L
         lanes={r["lane"]: r["seq"] for r in lanes},
         tombstones=await _tombstones(connection, set(wanted) - {r["id"] for r in referrals}),
     )
+
+
+def _read_with(arrival: Arrival) -> tuple[str, ...]:
+    """The kinds of streams of its id that an arrival needs: its own, and what makes a row together with it."""
+    return (arrival.kind, capacity.WITH[arrival.kind]) if arrival.kind in capacity.WITH else (arrival.kind,)
 
 
 async def _tombstones(connection: Connection, unknown: set[UUID]) -> dict[UUID, str]:
@@ -97,10 +103,14 @@ async def _save_referrals(connection: Connection, work: Work) -> None:
 
 async def _save_streams(connection: Connection, work: Work) -> None:
     await _many(connection, "save_streams", [rows.stream_row(work, key) for key in work.recorded])
-    services = [rows.service_row(work, key) for key in work.recorded if key[0] == "service"]
-    await _many(connection, "save_services", services)
-    if services:
-        await connection.execute(SQL["bump_directory"], len(services))
+    listed = {id for kind, id in work.recorded if kind == "service"}
+    said = {
+        id for kind, id in work.recorded if kind == "capacity" and ("service", id) in work.streams
+    } - listed
+    await _many(connection, "save_services", [rows.service_row(work, id) for id in sorted(listed)])
+    await _many(connection, "save_capacities", [rows.capacity_row(work, id) for id in sorted(said)])
+    if listed or said:
+        await connection.execute(SQL["bump_directory"], sorted(listed | said))
 
 
 async def _many(connection: Connection, query: str, found: Sequence[tuple[Any, ...]]) -> None:

@@ -86,14 +86,23 @@ set version = excluded.version, type = excluded.type, data = excluded.data, seal
     at = excluded.at
 
 -- name: save_services
-insert into service (id, tenant, version, routing, body, updated_at)
-select * from unnest($1::uuid[], $2::text[], $3::int[], $4::jsonb[], $5::jsonb[], $6::timestamptz[])
+insert into service (id, tenant, version, routing, body, updated_at, capacity)
+select * from unnest($1::uuid[], $2::text[], $3::int[], $4::jsonb[], $5::jsonb[], $6::timestamptz[], $7::jsonb[])
 on conflict (id) do update
 set tenant = excluded.tenant, version = excluded.version, routing = excluded.routing, body = excluded.body,
-    updated_at = excluded.updated_at
+    updated_at = excluded.updated_at, capacity = excluded.capacity
 
+-- name: save_capacities
+update service s set routing = new.routing, capacity = new.capacity
+from unnest($1::uuid[], $2::jsonb[], $3::jsonb[]) as new (id, routing, capacity)
+where s.id = new.id
+
+-- The version's row is locked until the commit: versions become visible in their order, none is ever skipped.
 -- name: bump_directory
-update directory_version set version = version + $1
+with bumped as (update directory_version set version = version + 1 returning version)
+insert into directory_change (id, version)
+select changed.id, bumped.version from bumped, unnest($1::uuid[]) as changed (id)
+on conflict (id) do update set version = excluded.version
 
 -- name: insert_history
 insert into history (lane, lane_seq, kind, stream_id, version, type, event_id, occurred_at, at, actor_organization,

@@ -31,14 +31,25 @@ class WorldKeeper:
 
     async def current(self, connection: Connection) -> World:
         """The world as this transaction sees it."""
-        version = await connection.fetchval(SQL["directory_version"])
-        if self._directory is None or self._directory.version != version:
-            rows = await connection.fetch(SQL["services"])
-            services = [msgspec.json.decode(r["routing"], type=Service) for r in rows]
-            self._directory = Directory(version, services, self._places)
+        directory = await self._current_directory(connection)
         if time.monotonic() - self._read_at > LOADS_MAX_AGE_S:
             await self._read_participants(connection)
-        return World(self._directory, self._loads, self._organizations, self._hub, seal, open_submission)
+        return World(directory, self._loads, self._organizations, self._hub, seal, open_submission)
+
+    async def _current_directory(self, connection: Connection) -> Directory:
+        """The newest snapshot: read whole once, afterwards only the services changed since."""
+        version: int = await connection.fetchval(SQL["directory_version"])
+        before = self._directory
+        if before is not None and before.version == version:
+            return before
+        if before is None:
+            rows = await connection.fetch(SQL["services"])
+        else:
+            rows = await connection.fetch(SQL["changed_services"], before.version)
+        services = [msgspec.json.decode(r["routing"], type=Service) for r in rows]
+        found = before.changed(version, services) if before else Directory(version, services, self._places)
+        self._directory = found
+        return found
 
     async def _read_participants(self, connection: Connection) -> None:
         rows = await connection.fetch(SQL["organizations"])
