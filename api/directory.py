@@ -50,9 +50,9 @@ START = Position(-1.0, "", UUID(int=0))
 
 
 class Wanted(Struct, frozen=True):
-    """What a search asks for; empty = anything. `q` are words joined for Postgres."""
+    """What a search asks for; empty = anything. `q` are words joined for Postgres; None = signs alone, so nothing."""
 
-    q: str = ""
+    q: str | None = ""
     need: str = ""
     near: str = ""
     language: str = ""
@@ -63,7 +63,8 @@ async def organizations(request: Request) -> Response:
     """Every active organization of the exchange, by a part of its name."""
     limit = cursors.limit(request, cursors.MAX_LIMIT)
     after = cursors.decode(request.query_params.get("cursor"), str) or ""
-    named = " ".join(_words(_given(request).get("q", "")))
+    given = _given(request).get("q", "")
+    named = " ".join(_words(given)) or given
     async with context(request).database.reading(principal_of(request)) as connection:
         rows = await connection.fetch(SQL["organizations"], _text("?cursor", after), limit + 1, named)
     items = [_organization(row) for row in rows[:limit]]
@@ -112,7 +113,7 @@ async def _found(
     place = places().get(wanted.near)
     here = (wanted.near, place.county if place else "", place and place.latitude, place and place.longitude)
     size = limit + 1
-    while True:
+    while wanted.q is not None:
         asked = (wanted.q, wanted.need, wanted.language, *here, NEAR_KM, *after, size)
         rows = await connection.fetch(SQL["search"], *asked)
         for row in rows:
@@ -150,8 +151,9 @@ def wanted_of(request: Request) -> Wanted:
         raise wrong("?near", "unknown ZIP; send five digits")
     if given.get("open_now", "false") not in ("true", "false"):
         raise wrong("?open_now", "send true or false")
+    found = _words(given.get("q", ""))
     return Wanted(
-        q=" & ".join(f"{word}:*" for word in _words(given.get("q", ""))),
+        q=" & ".join(f"{word}:*" for word in found) if found or "q" not in given else None,
         need=given.get("need", ""),
         near=given.get("near", "")[:5],
         language=language_code(given.get("language")) or "",

@@ -85,8 +85,8 @@ class Directory:
         self._notes: dict[str, Note] = {}
         self._around: dict[tuple[str, str], list[str]] = {}
         self._own: set[Key] = set()
-        for service in services:
-            self.services[service.id] = service
+        self.services |= {service.id: service for service in services}
+        for service in self.services.values():
             self._add(service)
 
     def changed(self, version: int, services: Iterable[Service]) -> "Directory":

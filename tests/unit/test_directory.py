@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from referrals.directory import Directory, Place, Service
@@ -41,6 +41,7 @@ def copied(found: dict[str, Any]) -> dict[str, Any]:
 
 
 @given(st.lists(SERVICES, max_size=6), st.lists(st.lists(SERVICES, max_size=3), max_size=3))
+@settings(deadline=None)
 def test_the_next_snapshot_is_as_one_made_anew_and_the_one_before_stays(
     first: list[Service], batches: list[list[Service]]
 ) -> None:

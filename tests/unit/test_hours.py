@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from referrals.hours import open_at, postal_code, schedules
@@ -106,6 +106,7 @@ ANY = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size
 @given(
     st.dictionaries(st.sampled_from([*DAILY, "dtstart", "interval", "timezone", "bymonthday", "until"]), ANY)
 )
+@settings(deadline=None)
 def test_nonsense_is_open_or_not_and_never_fails(schedule: Json) -> None:
     for freq in ("WEEKLY", "MONTHLY"):
         made = DAILY | {"freq": freq} | schedule
