@@ -24,6 +24,7 @@ from api.problems import wrong
 from infra.places import places, zone
 from infra.postgres import queries
 from referrals import words
+from referrals.capacity import with_room
 from referrals.check import UNWRITABLE
 from referrals.directory import Service
 from referrals.hours import open_at, postal_code
@@ -126,8 +127,8 @@ async def _found(
 def listed(row: asyncpg.Record, wanted: Wanted | None = None) -> dict[str, Any]:
     """A service in HSDS shape, with what its own CBO says of its room, and how far it is where that was asked."""
     made: dict[str, Any] = msgspec.json.decode(row["body"])
-    if row["capacity"]:
-        said = msgspec.json.decode(row["capacity"])
+    if row["said"]:
+        said = msgspec.json.decode(row["said"])
         made["capacity"] = {**said.get("room", {}), "closures": said.get("closures", [])}
     if wanted is not None and wanted.near:
         made["distance_km"] = round(row["km"], 1) if row["km"] < NOWHERE_KM else None
@@ -138,6 +139,8 @@ def listed(row: asyncpg.Record, wanted: Wanted | None = None) -> dict[str, Any]:
 def is_open(row: asyncpg.Record, now: datetime) -> bool:
     """Whether a service found is open, in the time zone of its place."""
     service = msgspec.json.decode(row["routing"], type=Service)
+    if row["said"]:
+        service = with_room(service, msgspec.json.decode(row["said"]))
     body = msgspec.json.decode(row["body"])
     return open_at(service, body, now, zone(postal_code(body) or next(iter(service.postal_codes), "")))
 

@@ -37,6 +37,8 @@ with page as materialized (
     order by found.km, s.name, s.id
     limit $12
 )
-select p.id, p.name, p.km, p.serves, s.routing::text as routing, s.body::text as body, s.capacity::text as capacity
-from page p join service s using (id)
+select p.id, p.name, p.km, p.serves, s.routing::text as routing, s.body::text as body, c.data::text as said
+from page p
+join service s using (id)
+left join stream c on c.kind = 'capacity' and c.id = s.id and c.tenant = s.tenant
 order by p.km, p.name, p.id

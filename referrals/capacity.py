@@ -25,8 +25,6 @@ FOREVER = "9999-12-31"
 MAX_AVAILABLE = 1_000_000
 MAX_CLOSURES = 100
 MAX_TEXT = 2_000
-WITH = {"service": "capacity", "capacity": "service"}
-"""Streams of one id that make one row of the directory together."""
 Data = dict[str, Any]
 
 

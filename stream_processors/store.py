@@ -12,7 +12,6 @@ import msgspec
 from msgspec import structs
 
 from infra.postgres import Connection, affected, queries
-from referrals import capacity
 from referrals.state import Referral
 from referrals.streams import Stream
 from stream_processors import rows
@@ -20,6 +19,8 @@ from stream_processors.decode import Arrival, Poison
 from stream_processors.work import Loaded, Work
 
 SQL = queries("stream_processors", "store.sql")
+DIRECTORY = ("service", "capacity")
+"""Streams whose facts change the directory; together they make one service, under one id."""
 Place = tuple[str, int]
 
 
@@ -42,7 +43,7 @@ async def load(connection: Connection, records: Sequence[Arrival | Poison]) -> L
     seen = await connection.fetch(SQL["seen"], *columns(keys, 2))
     wanted = sorted({a.stream_id for a in arrivals if a.kind == "referral"})
     referrals = await connection.fetch(SQL["load_referrals"], wanted)
-    others = sorted({(kind, a.stream_id) for a in arrivals if a.kind != "referral" for kind in _read_with(a)})
+    others = sorted({(a.kind, a.stream_id) for a in arrivals if a.kind != "referral"})
     streams = await connection.fetch(SQL["load_streams"], *columns(others, 2)) if others else []
     return Loaded(
         seen={(r["tenant"], r["event_id"]): r["payload_sha256"] for r in seen},
@@ -51,11 +52,6 @@ async def load(connection: Connection, records: Sequence[Arrival | Poison]) -> L
         lanes={r["lane"]: r["seq"] for r in lanes},
         tombstones=await _tombstones(connection, set(wanted) - {r["id"] for r in referrals}),
     )
-
-
-def _read_with(arrival: Arrival) -> tuple[str, ...]:
-    """The kinds of streams of its id that an arrival needs: its own, and what makes a row together with it."""
-    return (arrival.kind, capacity.WITH[arrival.kind]) if arrival.kind in capacity.WITH else (arrival.kind,)
 
 
 async def _tombstones(connection: Connection, unknown: set[UUID]) -> dict[UUID, str]:
@@ -71,7 +67,8 @@ async def save(connection: Connection, work: Work, webhooks: frozenset[str]) -> 
     history = [rows.history_row(w) for w in work.history]
     await _many(connection, "insert_history", history)
     await _many(connection, "insert_inbox", [rows.inbox_row(*i) for i in work.inbox])
-    await _many(connection, "insert_rejections", [rows.rejection_row(*r) for r in work.rejections])
+    rejected = [rows.rejection_row(e.organization, e.event_id, e.at, said) for e, said in work.rejections]
+    await _many(connection, "insert_rejections", rejected)
     await _many(connection, "insert_dead_letters", [rows.dead_row(p) for p in work.dead])
     await _many(connection, "insert_deliveries", rows.delivery_rows(work, webhooks))
     await connection.execute(SQL["save_lanes"], list(work.lanes), list(work.lanes.values()))
@@ -88,29 +85,33 @@ async def save_progress(
 
 async def _save_referrals(connection: Connection, work: Work) -> None:
     changed = [work.referrals[i] for i in work.changed]
-    new = [rows.referral_row(r, work) for r in changed if r.id not in work.loaded.referrals]
-    old = [rows.changed_row(r, work) for r in changed if r.id in work.loaded.referrals]
+    before = work.loaded.referrals
+    new = [
+        rows.referral_row(r, work.decisions.get(r.id), r.id in work.reviewed)
+        for r in changed
+        if r.id not in before
+    ]
+    old = [rows.changed_row(r, work) for r in changed if r.id in before]
     await _many(connection, "insert_referrals", new)
     if old and affected(await connection.execute(SQL["update_referrals"], *columns(old))) != len(old):
         raise Overtaken("a referral's version moved under its lane lock")
-    await _many(connection, "save_hops", [row for r in changed for row in rows.hop_rows(r, work)])
+    await _many(connection, "save_hops", [row for r in changed for row in rows.hop_rows(r, before.get(r.id))])
     due = [rows.deadline_row(r) for r in changed if r.response_due is not None]
-    idle = [r.id for r in changed if r.response_due is None and r.id in work.loaded.referrals]
+    idle = [r.id for r in changed if r.response_due is None and r.id in before]
     if idle:
         await connection.execute(SQL["clear_deadlines"], idle)
     await _many(connection, "save_deadlines", due)
 
 
 async def _save_streams(connection: Connection, work: Work) -> None:
-    await _many(connection, "save_streams", [rows.stream_row(work, key) for key in work.recorded])
-    listed = {id for kind, id in work.recorded if kind == "service"}
-    said = {
-        id for kind, id in work.recorded if kind == "capacity" and ("service", id) in work.streams
-    } - listed
-    await _many(connection, "save_services", [rows.service_row(work, id) for id in sorted(listed)])
-    await _many(connection, "save_capacities", [rows.capacity_row(work, id) for id in sorted(said)])
-    if listed or said:
-        await connection.execute(SQL["bump_directory"], sorted(listed | said))
+    at = {key: envelope.at for key, envelope in work.recorded.items()}
+    found = [rows.stream_row(key, work.streams[key], at[key]) for key in at]
+    await _many(connection, "save_streams", found)
+    services = [rows.service_row(key[1], work.streams[key], at[key]) for key in at if key[0] == "service"]
+    await _many(connection, "save_services", services)
+    if changed := [w.stream_id for w in work.history if w.kind in DIRECTORY]:
+        await _many(connection, "bump_directory", [(len(changed),)])
+        await connection.execute(SQL["note_changed"], sorted(set(changed)))
 
 
 async def _many(connection: Connection, query: str, found: Sequence[tuple[Any, ...]]) -> None:

@@ -10,11 +10,18 @@ import msgspec
 from infra.places import places
 from infra.postgres import Connection, queries
 from producers.envelope import open_submission, seal
+from referrals.capacity import with_room
 from referrals.directory import Directory, Service
 from referrals.placing import World
 
 SQL = queries("stream_processors", "world.sql")
 LOADS_MAX_AGE_S = 2.0
+
+
+def _service(routing: str, said: str | None) -> Service:
+    """A service as its source describes it, with what its own CBO says of its room."""
+    listed = msgspec.json.decode(routing, type=Service)
+    return with_room(listed, msgspec.json.decode(said)) if said else listed
 
 
 class WorldKeeper:
@@ -46,7 +53,7 @@ class WorldKeeper:
             rows = await connection.fetch(SQL["services"])
         else:
             rows = await connection.fetch(SQL["changed_services"], before.version)
-        services = [msgspec.json.decode(r["routing"], type=Service) for r in rows]
+        services = [_service(r["routing"], r["said"]) for r in rows]
         found = before.changed(version, services) if before else Directory(version, services, self._places)
         self._directory = found
         return found

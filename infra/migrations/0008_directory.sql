@@ -1,5 +1,5 @@
--- The directory: what a CBO says of its room, which services changed since a version, and what a search looks for.
-alter table service add column capacity jsonb;
+-- The directory: what a CBO says of its room is for everybody to see; which services changed since a version; search.
+create policy api_sees_capacity on stream for select to refex_api using (kind = 'capacity');
 
 -- Not a projection of facts: where each worker's snapshot of the directory goes on reading.
 create table directory_change (
