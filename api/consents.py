@@ -84,6 +84,7 @@ async def _person(request: Request, owner: str, own_id: str, person_id: str | No
     """Whose consent it is: as the body says, as its record or a referral that names it says; they must agree."""
     async with context(request).database.reading(principal_of(request)) as connection:
         row = await connection.fetchrow(SQL["person"], ids.consent_id(owner, own_id), owner, own_id)
+    assert row is not None
     said = ids.person_key(owner, person_id) if person_id else None
     if said is not None and row["recorded"] not in (None, said):
         raise wrong("/person_id", "this consent is another person's; use an id of its own for each person")

@@ -52,8 +52,8 @@ EXCHANGE = "exchange"
 
 
 # Facts that tell how it ended and what was done: without a release, the sender and payer see that they happened.
-OUTCOMES = frozenset(
-    {"hop-completed", "hop-failed", "outcome-corrected", "service-delivered", "note-added", "contact-made"}
+OUTCOMES = frozenset({"hop-completed", "hop-failed", "hop-fell-through", "outcome-corrected"}) | frozenset(
+    {"service-delivered", "service-voided", "note-added", "contact-made"}
 )
 BARE = frozenset({"hop", "withheld", "sharing"})
 

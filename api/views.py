@@ -101,23 +101,21 @@ def referral(principal: Principal, seen: Seen) -> dict[str, Any] | None:
         hops = [h for h in seen.state.hops if h.organization == principal.organization]
         out |= {"hops": [_hop(h) for h in hops], "status": hops[-1].status}
     if kind in TOLD:
-        return (
-            _without_outcome(out) if _closed(seen.state) and not released(seen, kind) else _with_outcome(out)
-        )
+        if not _told_by(seen.state) or released(seen, kind):
+            return out | {"flags": [f for f in out["flags"] if f != OUTCOME_WITHHELD]}
+        return _without_outcome(out, any(h.status in OVER and not h.passed_on for h in seen.state.hops))
     return out
 
 
-def _closed(state: Referral) -> bool:
-    return state.outcome is not None or bool(state.services_delivered)
+def _told_by(state: Referral) -> bool:
+    """Whether an organization has said how it ended or what it did; a hub's own close is no disclosure of one."""
+    return bool(state.services_delivered) or any(h.status in OVER for h in state.hops)
 
 
-def _with_outcome(out: dict[str, Any]) -> dict[str, Any]:
-    return out | {"flags": [f for f in out["flags"] if f != OUTCOME_WITHHELD]}
-
-
-def _without_outcome(out: dict[str, Any]) -> dict[str, Any]:
-    """Closed, details withheld: no outcome, no reason, nothing of what was done."""
-    told = {"code": None, "need": None, "reason": "withheld", "note": None} if out["outcome"] else None
+def _without_outcome(out: dict[str, Any], theirs: bool) -> dict[str, Any]:
+    """Closed, details withheld: no outcome if it is an organization's (`theirs`), no reason, no deliveries."""
+    hidden = {"code": None, "need": None, "reason": "withheld", "note": None}
+    told = hidden if out["outcome"] and theirs else out["outcome"]
     hops = [h | {"reason": None} if h["status"] in OVER else h for h in out["hops"]]
     flags = [f for f in out["flags"] if f != OUTCOME_WITHHELD]
     shown = {"outcome": told, "hops": hops, "services_delivered": [], "flags": [*flags, OUTCOME_WITHHELD]}

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from referrals.explained import Candidate as Candidate
+from referrals.explained import ExcludedBy as ExcludedBy
 from referrals.submission import Coding
 
 
@@ -70,17 +72,17 @@ class ReferralEnteredInError(_Event, frozen=True, tag="referral-entered-in-error
     reason: str
 
 
-class ExcludedBy(Struct, frozen=True):
-    rule: str
-    detail: str
+class ReferralClosed(_Event, frozen=True, tag="referral-closed"):
+    """The hub closes what it reviews, with an outcome; `status` is completed or failed."""
+
+    status: str
+    outcome: str
+    need: str = "unknown"
+    follow_up: str | None = None
 
 
-class Candidate(Struct, frozen=True, omit_defaults=True):
-    service: str
-    organization: str
-    excluded_by: ExcludedBy | None = None
-    score: float | None = None
-    parts: dict[str, float] = {}
+class ReferralReopened(_Event, frozen=True, tag="referral-reopened"):
+    """The hub takes up again what it had closed; the outcome is in the facts before."""
 
 
 class RoutingDecided(_Event, frozen=True, tag="routing-decided"):
@@ -104,11 +106,15 @@ class ServiceAssigned(_Event, frozen=True, tag="service-assigned"):
 
 
 class HopRequested(_Event, frozen=True, tag="hop-requested"):
+    """An organization is asked. `offer` is the round: those asked at once share it, the first to accept wins."""
+
     hop: str
     number: int
     organization: str
     service: str
     due_at: datetime
+    offer: int = 0
+    assigned: bool = False
 
 
 class HopEvent(_Event, frozen=True):
@@ -143,20 +149,30 @@ class HopResumed(HopEvent, frozen=True, tag="hop-resumed"):
     pass
 
 
-class HopCompleted(HopEvent, frozen=True, tag="hop-completed"):
-    """`withheld`: the outcome is not released to sender and payer, by the rule `sharing` names with its version."""
+class OutcomeEvent(HopEvent, frozen=True, kw_only=True):
+    """It says how it ended; `withheld` from sender and payer, by the rule and version that `sharing` names."""
 
+    withheld: bool = False
+    sharing: str | None = None
+
+
+class HopCompleted(OutcomeEvent, frozen=True, tag="hop-completed"):
     outcome: str
     need: str = "unknown"
-    withheld: bool = False
-    sharing: str | None = None
+    follow_up: str | None = None
 
 
-class HopFailed(HopEvent, frozen=True, tag="hop-failed"):
+class HopFailed(OutcomeEvent, frozen=True, tag="hop-failed"):
     outcome: str
     need: str = "unresolved"
-    withheld: bool = False
-    sharing: str | None = None
+    follow_up: str | None = None
+
+
+class HopFellThrough(OutcomeEvent, frozen=True, tag="hop-fell-through"):
+    """It failed for a reason that another organization may not have: the referral goes on without this one."""
+
+    outcome: str
+    need: str = "unresolved"
 
 
 class HopCancelled(HopEvent, frozen=True, tag="hop-cancelled"):
@@ -186,7 +202,7 @@ class HopReopened(HopEvent, frozen=True, tag="hop-reopened"):
     """A closed turn goes on; the outcome it had is in the facts before."""
 
 
-class OutcomeCorrected(HopEvent, frozen=True, tag="outcome-corrected"):
+class OutcomeCorrected(OutcomeEvent, frozen=True, tag="outcome-corrected"):
     """The outcome as it should have been said, with the one that was; `status` is the hop's and referral's."""
 
     status: str
@@ -194,8 +210,13 @@ class OutcomeCorrected(HopEvent, frozen=True, tag="outcome-corrected"):
     need: str
     outcome_before: str
     need_before: str
-    withheld: bool = False
-    sharing: str | None = None
+
+
+class HopUnsuitable(HopEvent, frozen=True, tag="hop-unsuitable"):
+    """An amendment changed what it was accepted for; who holds it keeps it and is told which rule objects."""
+
+    rule: str
+    changed: tuple[str, ...] = ()
 
 
 class ContactMade(HopEvent, frozen=True, tag="contact-made"):
@@ -208,6 +229,12 @@ class ServiceDelivered(HopEvent, frozen=True, tag="service-delivered"):
     code: str | None = None
     date: str | None = None
     units: float | None = None
+
+
+class ServiceVoided(HopEvent, frozen=True, tag="service-voided"):
+    """A recorded service that was not delivered after all."""
+
+    service_event_id: str
 
 
 class NoteAdded(HopEvent, frozen=True, tag="note-added"):
@@ -230,6 +257,8 @@ Event = (
     | ReviewNeeded
     | ReferralCancelled
     | ReferralEnteredInError
+    | ReferralClosed
+    | ReferralReopened
     | RoutingDecided
     | ServiceAssigned
     | HopRequested
@@ -241,6 +270,7 @@ Event = (
     | HopResumed
     | HopCompleted
     | HopFailed
+    | HopFellThrough
     | HopCancelled
     | HopWithdrawn
     | HopTransferred
@@ -248,7 +278,9 @@ Event = (
     | HopReopened
     | OutcomeCorrected
     | ContactMade
+    | HopUnsuitable
     | ServiceDelivered
+    | ServiceVoided
     | NoteAdded
     | AuthorizationDecided
 )

@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from referrals import capacity, consenting
 from referrals import commands as c
-from referrals import consenting
 from referrals.errors import RejectionReason as No
 from referrals.sharing import sharing
 
@@ -53,7 +53,7 @@ def _as_said(before: Stream | None, command: c.RecordFact, envelope: c.Envelope)
     return command
 
 
-RECORDS: dict[str, Record] = {consenting.KIND: consenting.consent_said}
+RECORDS: dict[str, Record] = {"capacity": capacity.recorded, consenting.KIND: consenting.consent_said}
 
 # Type of fact -> the types of organization that may say it of another's stream.
 ON_BEHALF: Mapping[str, frozenset[str]] = {

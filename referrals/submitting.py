@@ -10,15 +10,18 @@ import msgspec
 from referrals import commands as c
 from referrals import events as e
 from referrals import ids, words
+from referrals.amending import rechecked
 from referrals.cancelling import ended
 from referrals.check import parse_time
 from referrals.contracts import contract_for
 from referrals.errors import RejectionReason as No
+from referrals.evolve import evolve
 from referrals.permitting import standing
 from referrals.placing import World, place
-from referrals.state import Referral, evolve
+from referrals.state import Referral
 from referrals.submission import Submission, county, postal_code
 from referrals.withdrawing import again
+from referrals.words import ReferralStatus
 
 MAY_SUBMIT = frozenset({"clinic", "mco", "cbo", "hub", "platform"})
 
@@ -120,4 +123,8 @@ def _again(
     changed = tuple(f for f in content if content[f] != getattr(state, f) and f != "digest") or ("person",)
     amended = e.Fact(e.ReferralAmended(**content, changed=changed), command.sealed)
     after = evolve(state, state.id, amended, envelope.at)
-    return (amended, *again(after, envelope, world, waiting_for=None))
+    if (
+        said := again(after, envelope, world, waiting_for=None)
+    ) or after.status is ReferralStatus.NEEDS_REVIEW:
+        return (amended, *said)
+    return (amended, *rechecked(state, after, changed, envelope, world))

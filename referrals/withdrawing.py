@@ -9,6 +9,7 @@ from referrals import commands as c
 from referrals import events as e
 from referrals import words
 from referrals.consenting import CHANGED, ENDED_HERE
+from referrals.errors import RejectionReason as No
 from referrals.permitting import released, standing
 from referrals.placing import World, place
 from referrals.sharing import sharing
@@ -17,7 +18,7 @@ from referrals.words import ReferralStatus
 
 REVOKED = "consent-revoked"
 ABOUT_CONSENT = frozenset({"consent-absent", "consent-not-covering", "recipient-not-named", REVOKED})
-CLOSING = (e.HopCompleted, e.HopFailed, e.OutcomeCorrected)
+HANDS_OFF = "do not contact the person"
 
 
 def reached(
@@ -62,13 +63,33 @@ def again(
     return ()
 
 
+def barred(
+    state: Referral, organization: str, envelope: c.Envelope, world: World, asked_now: bool = False
+) -> c.Rejection | None:
+    """Why the consents do not let that organization have the referral, or None.
+
+    `asked_now`: a navigator has asked the person, which makes up for a consent that is missing, not for one revoked.
+    """
+    now, covered = standing(state, envelope.at, world)
+    if now.verdict == "refuse" or (now.verdict == "review" and not asked_now):
+        return c.Rejection(No.NO_CONSENT, f"{now.detail}; {HANDS_OFF}")
+    return None if covered.allows(organization) else c.Rejection(No.NO_CONSENT, covered.why)
+
+
+def attested(state: Referral, envelope: c.Envelope, world: World) -> bool:
+    """Whether assigning says that the person has agreed, because no consent that was sent is in force."""
+    return standing(state, envelope.at, world)[0].verdict == "review"
+
+
 def marked(state: Referral, facts: tuple[e.Fact, ...], world: World) -> tuple[e.Fact, ...]:
     """The facts that close a referral, each with whether its outcome is released and by which rule."""
-    if not any(isinstance(f.event, CLOSING) for f in facts):
+    if not any(isinstance(f.event, e.OutcomeEvent) for f in facts):
         return facts
     by = released(state, world)
     said = {"withheld": not by.outcome, "sharing": by.rule}
     return tuple(
-        structs.replace(f, event=structs.replace(f.event, **said)) if isinstance(f.event, CLOSING) else f
+        structs.replace(f, event=structs.replace(f.event, **said))
+        if isinstance(f.event, e.OutcomeEvent)
+        else f
         for f in facts
     )

@@ -1,7 +1,7 @@
 """The consents of a batch's people, under lock from before the decisions until the commit (architecture 8).
 
-Comes in: arrivals and the referrals loaded for them. Goes out: the people's consent records, and for a consent that
-changes the person's open referrals. Without the lock a revocation and a routing decision can miss each other.
+Comes in: arrivals and the referrals loaded for them. Goes out: the people's consent records, and the open referrals of
+whose consent changes. Without the lock a revocation and a routing decision can miss each other.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,6 @@ from stream_processors.decode import Arrival
 
 SQL = queries("stream_processors", "consents.sql")
 _RECORDS = msgspec.json.Decoder(dict[UUID, Known])
-People = dict[UUID, str]
 
 
 class Held(NamedTuple):
@@ -29,20 +28,17 @@ class Held(NamedTuple):
     open: tuple[Referral, ...] = ()
 
 
-def people_of(arrivals: Iterable[Arrival], referrals: Mapping[UUID, Referral]) -> tuple[People, set[UUID]]:
-    """Whom the batch is about, person key -> organization; and of those, whose consent it may change."""
-    people = {r.person_key: r.sender for r in referrals.values()}
-    changing: set[UUID] = set()
+def people_of(arrivals: Iterable[Arrival], referrals: Mapping[UUID, Referral]) -> tuple[set[UUID], set[UUID]]:
+    """The people the batch is about, and of those, whose consent it may change."""
+    people, changing = {r.person_key for r in referrals.values()}, set[UUID]()
     for arrival in arrivals:
-        command, organization = arrival.command, arrival.envelope.organization
+        command = arrival.command
         if isinstance(command, c.Submit):
-            key = ids.person_key(organization, command.submission.person.person_id)
-            people.setdefault(key, organization)
+            person_id = command.submission.person.person_id
+            people.add(ids.person_key(arrival.envelope.organization, person_id))
         elif isinstance(command, c.RecordFact) and command.kind == consenting.KIND:
-            key = UUID(command.data["person_key"])
-            people.setdefault(key, command.owner or organization)
-            changing.add(key)
-    return people, changing
+            changing.add(UUID(command.data["person_key"]))
+    return people | changing, changing
 
 
 async def hold(
@@ -53,7 +49,7 @@ async def hold(
     if not people:
         return Held()
     keys = sorted(people)
-    await connection.execute(SQL["make_people"], keys, [people[key] for key in keys])
+    await connection.execute(SQL["make_people"], keys)
     await connection.fetch(SQL["hold_people" if changing else "share_people"], keys)
     consents = {
         row["person_key"]: _RECORDS.decode(row["records"])
@@ -63,11 +59,3 @@ async def hold(
         return Held(consents)
     rows = await connection.fetch(SQL["open_referrals"], sorted(changing), sorted(words.TERMINAL))
     return Held(consents, tuple(msgspec.json.decode(row["state"], type=Referral) for row in rows))
-
-
-async def save(connection: Connection, changed: Mapping[UUID, Records]) -> None:
-    """Every record that the batch changed, into its person's row."""
-    if changed:
-        keys = sorted(changed)
-        texts = [msgspec.json.encode({str(id): k for id, k in changed[key].items()}).decode() for key in keys]
-        await connection.execute(SQL["save_people"], keys, texts)

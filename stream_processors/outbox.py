@@ -14,7 +14,7 @@ from referrals.cancelling import TOMBSTONE
 from referrals.consenting import REACH
 
 HEADER = "lane-seq"
-OUTCOMES = frozenset({"hop-completed", "hop-failed", "outcome-corrected"})
+OUTCOMES = frozenset({"hop-completed", "hop-failed", "hop-fell-through", "outcome-corrected"})
 OUTCOME_FIELDS = frozenset({"outcome", "need", "outcome_before", "need_before", "reason"})
 
 

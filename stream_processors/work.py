@@ -14,13 +14,14 @@ from referrals import commands as c
 from referrals import consenting
 from referrals import events as e
 from referrals.cancelling import cancel_unknown
-from referrals.consent import Known, Records
+from referrals.consent import Records
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
+from referrals.evolve import evolve
 from referrals.ids import event_id, origin_id
 from referrals.lifecycle import decide
 from referrals.placing import World
-from referrals.state import Referral, evolve
+from referrals.state import Referral
 from referrals.streams import Stream, owner_of
 from referrals.streams import record as recorded
 from referrals.words import TERMINAL, Channel
@@ -78,7 +79,6 @@ class Work:
         self.loads: dict[str, int] = dict(world.loads)
         self.tombstones: dict[UUID, str] = dict(loaded.tombstones)
         self.consents: dict[UUID, Records] = dict(loaded.held.consents)
-        self.consented: dict[UUID, dict[UUID, Known]] = {}
         self.world = world._replace(loads=self.loads, tombstones=self.tombstones, consents=self.consents)
         self.referrals: dict[UUID, Referral] = dict(loaded.referrals)
         self.changed: dict[UUID, None] = {}
@@ -89,7 +89,7 @@ class Work:
         self.lanes: dict[int, int] = dict(loaded.lanes)
         self.history: list[Written] = []
         self.inbox: list[InboxRow] = []
-        self.rejections: list[tuple[Arrival, c.Rejection]] = []
+        self.rejections: list[tuple[c.Envelope, dict[str, Any]]] = []
         self.dead: list[Poison] = []
         self._seen: dict[Key, bytes] = dict(loaded.seen)
 
@@ -199,7 +199,6 @@ class Work:
         assert now is not None
         person, id = now.person_key, fact.stream_id
         self.consents[person] = {**self.consents.get(person, {}), id: now.known}
-        self.consented.setdefault(person, {})[id] = now.known
         mine = [r for r in self.referrals.values() if r.person_key == person]
         known = {r.id: r for r in (*self.loaded.held.open, *mine) if r.person_key == person}
         open_ones = [r for r in known.values() if r.status not in TERMINAL]
@@ -211,7 +210,6 @@ class Work:
             self._other(arrival.lane, key, 1, consenting.REACHED, arrival.envelope, data, b"", owner)
 
     def _reject(self, arrival: Arrival, rejection: c.Rejection) -> None:
-        self.rejections.append((arrival, rejection))
         state = self.referrals.get(arrival.stream_id)
         version = state.version if state else None
         self.inbox.append(InboxRow(arrival, "rejected", rejection.reason, rejection.detail, version))
@@ -220,7 +218,9 @@ class Work:
             "event_id": str(arrival.envelope.event_id),
             "stream_kind": arrival.kind,
             "stream_id": str(arrival.stream_id),
+            "command": type(arrival.command).__name__,
         }
+        self.rejections.append((arrival.envelope, data))
         self._other(
             arrival.lane, key, 1, "command-rejected", arrival.envelope, msgspec.json.encode(data), b""
         )

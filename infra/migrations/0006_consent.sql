@@ -1,14 +1,18 @@
--- One row per person: the lock that makes a revocation win over routing, and the consents as they stand (by consent id,
--- a fold of the consent facts; no names in it). Routing holds it `for share`, a consent that changes `for update`.
+-- The people: a row each, only to be locked. Routing holds it `for share`, a consent that changes `for update`.
+create table person_lock (person_key uuid primary key);
+
+-- Each recorded consent as it stands, a fold of its facts; no names in it.
 create table person_consent (
-    person_key uuid primary key,
+    consent uuid primary key,
+    person_key uuid not null,
     tenant text not null,
-    records jsonb not null default '{}'
-) with (fillfactor = 70);
+    record jsonb not null
+) with (fillfactor = 80);
+create index person_consent_person on person_consent (person_key);
 create index referral_person on referral (person_key);
 create index referral_consent on referral (sender, (state ->> 'consent_id')) where state ->> 'consent_id' is not null;
 
-grant select, insert, update on person_consent to refex_writer;
+grant select, insert, update on person_lock, person_consent to refex_writer;
 grant select on person_consent to refex_reader, refex_api;
 alter table person_consent enable row level security, force row level security;
 create policy owner_all on person_consent to current_user using (true) with check (true);
@@ -20,4 +24,4 @@ create policy api_sees on person_consent for select to refex_api using (
 
 -- Read in the same statement as the referral, so that what is shown follows the consent, not only the status.
 create function consents_of(person uuid) returns jsonb language sql stable
-    return (select c.records from person_consent c where c.person_key = person);
+    return (select jsonb_object_agg(c.consent, c.record) from person_consent c where c.person_key = person);
