@@ -90,9 +90,6 @@ async def test_measures_are_the_payers(api: Api) -> None:
 
 async def test_records_whose_rules_come_later_are_taken(api: Api) -> None:
     async with api.http("clinic-a") as http:
-        consent = {"person_id": "P-1", "status": "active", "scope": []}
-        assert (await http.put("/v1/consents/C-1", json=consent)).status_code == 202
-        assert (await http.post("/v1/consents/C-1/revoke", json={"person_id": "P-1"})).status_code == 202
         screening = {"id": "S-1", "person_id": "P-1", "item": [{"linkId": "q1", "answer": "no"}]}
         assert (await http.post("/v1/screenings", json=screening)).status_code == 202
         assert (await http.post("/v1/screenings", json={"id": "S-1"})).status_code == 422
