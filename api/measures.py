@@ -77,11 +77,12 @@ async def list_csv(request: Request) -> Response:
     return _csv(COLUMNS, (_columns(c) for c in counted), f"{request.path_params['measure']}-referrals")
 
 
-COLUMNS = ("id", "received_at", "numerator", "immature", "hours")
+COLUMNS = ("id", "received_at", "numerator", "immature", "hours", "withheld")
 
 
 def _columns(c: measures.Counted) -> list[Any]:
-    return [c.referral, c.received_at, c.hit, c.immature, None if c.hours is None else round(c.hours, 4)]
+    hours = None if c.hours is None else round(c.hours, 4)
+    return [c.referral, c.received_at, c.hit, c.immature, hours, c.withheld]
 
 
 def may_see(type: str, organization: str, contract: Contract) -> bool:

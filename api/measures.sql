@@ -13,13 +13,17 @@ with received as (
 ), marks as (
     select c.stream_id,
         min(h.at) filter (where h.type = 'hop-accepted') as accepted_at,
-        min(h.at) filter (where h.type <> 'hop-accepted') as closed_at
+        min(h.at) filter (where h.type not in ('hop-accepted', 'outcome-corrected')) as closed_at,
+        bool_or(convert_from(h.data, 'UTF8')::jsonb @> '{"withheld": true}')
+            filter (where h.type in ('hop-completed', 'hop-failed', 'outcome-corrected')) as withheld
     from content c
     join history h on h.lane = c.lane and h.kind = 'referral' and h.stream_id = c.stream_id and h.at <= $5
-        and h.type in ('hop-accepted', 'hop-completed', 'hop-failed', 'referral-cancelled', 'referral-refused')
+        and h.type in ('hop-accepted', 'hop-completed', 'hop-failed', 'outcome-corrected', 'referral-cancelled',
+            'referral-refused')
     group by c.stream_id
 )
-select c.stream_id as referral, c.body ->> 'domain' as domain, c.received_at, m.accepted_at, m.closed_at
+select c.stream_id as referral, c.body ->> 'domain' as domain, c.received_at, m.accepted_at, m.closed_at,
+    coalesce(m.withheld, false) as withheld
 from content c
 left join marks m using (stream_id)
 where c.body ->> 'contract' = $2

@@ -17,13 +17,14 @@ from msgspec import Struct
 
 
 class Row(NamedTuple):
-    """What the log said of one referral at `as_of`; None = not by then."""
+    """What the log said of one referral at `as_of`; None = not by then. `withheld`: its outcome is not released."""
 
     referral: UUID
     domain: str
     received_at: datetime
     accepted_at: datetime | None = None
     closed_at: datetime | None = None
+    withheld: bool = False
 
 
 class Definition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +52,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     value: float | None
     target: float | None
     met: bool | None
+    withheld: int | None = 0
 
 
 class Counted(NamedTuple):
@@ -61,6 +63,7 @@ class Counted(NamedTuple):
     hit: bool
     immature: bool
     hours: float | None
+    withheld: bool = False
 
 
 @cache
@@ -86,7 +89,8 @@ def counted(definition: Definition, rows: Iterable[Row], as_of: datetime) -> lis
         when = EVENTS[definition.event](row)
         hours = None if when is None else (when - row.received_at).total_seconds() / 3600
         immature = when is None and row.received_at + mature > as_of
-        found.append(Counted(row.referral, row.received_at, when is not None, immature, hours))
+        withheld = row.withheld and definition.event == "closed" and when is not None
+        found.append(Counted(row.referral, row.received_at, when is not None, immature, hours, withheld))
     return found
 
 
@@ -117,6 +121,7 @@ def measure(
         value=value,
         target=target,
         met=met,
+        withheld=sum(c.withheld for c in hits),
     )
 
 
@@ -155,9 +160,10 @@ def suppressed(measured: Measured) -> Measured:
         measured.denominator or 0,
         measured.excluded or 0,
         measured.immature or 0,
+        measured.withheld or 0,
     )
     misses = (measured.denominator or 0) - (measured.numerator or 0)
     if not any(0 < n < SMALL for n in (*numbers, misses)):
         return measured
-    hidden = dict.fromkeys(("numerator", "denominator", "excluded", "immature", "value", "met"))
+    hidden = dict.fromkeys(("numerator", "denominator", "excluded", "immature", "value", "met", "withheld"))
     return msgspec.structs.replace(measured, **hidden)

@@ -92,3 +92,10 @@ def test_quantiles() -> None:
     assert quantile([], 0.5) is None
     assert quantile([1.0], 0.9) == 1.0
     assert quantile([1.0, 2.0], 0.5) == 1.5
+
+
+def test_a_withheld_outcome_counts_as_closed_and_is_counted_apart() -> None:
+    rows = [row(1, 2, 50), row(2, 4, 60)._replace(withheld=True), row(3)._replace(withheld=True)]
+    closed = measure("closed", rows, LATER)
+    assert (closed.numerator, closed.withheld) == (2, 1)
+    assert measure("accepted", rows, LATER).withheld == 0

@@ -1,0 +1,153 @@
+"""Revocations against routing, two workers on a real Postgres: never a revoked consent with an open hop.
+
+Each round starts both at once, with a small random lead for one of them: a submission or a rejection that re-routes
+here, the revocation there. What revocations write to the outbox is then applied as the relay would.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import pytest
+
+from avro_schemas import topics
+from infra.postgres import pool
+from producers import envelope
+from producers.envelope import Record, Said
+from referrals import check, ids
+from stream_processors.decode import Raw
+from stream_processors.exchange import Exchange, is_transient
+from stream_processors.outbox import outputs
+from tests.support.api import Api
+from tests.support.referrals import body
+
+pytestmark = pytest.mark.real
+CLINIC, ROUNDS, LEAD_S = "clinic-a", 1000, 0.004
+INTAKE = topics.intake(CLINIC)
+OPEN = "('requested', 'accepted', 'in-progress', 'on-hold')"
+
+
+class Worker:
+    """One exchange that reads partitions of its own, as a worker does; a deadlock or a lost race is tried again."""
+
+    def __init__(self, connections: asyncpg.Pool, partition: int) -> None:
+        self._exchange = Exchange(connections)
+        self._partition = partition
+        self._offsets: dict[str, int] = {}
+
+    async def apply(self, *records: Record, lead: float = 0.0) -> None:
+        await asyncio.sleep(lead)
+        batch = []
+        for record in records:
+            offset = self._offsets.get(record.topic, 0)
+            self._offsets[record.topic] = offset + 1
+            now = datetime.now(UTC)
+            batch.append(Raw(record.topic, self._partition, offset, record.key, record.value, now))
+        while True:
+            try:
+                await self._exchange.apply(batch)
+                return
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+
+
+class Bench(NamedTuple):
+    """Two workers on one fresh database, and its owner's connection."""
+
+    router: Worker
+    revoker: Worker
+    owner: asyncpg.Connection
+
+
+@pytest.fixture
+async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
+    async with Api(tmp_path_factory.mktemp("race")) as api:
+        async with (
+            await pool(api.url, "worker") as one,
+            await pool(api.url, "worker") as other,
+            api.owner() as owner,
+        ):
+            for topic in (INTAKE, topics.RESPONSE, topics.CONSENT, topics.TIMER):
+                for partition in (1, 2):
+                    await owner.execute(
+                        "insert into progress values ($1, $2, 0, 'cluster', 'topic')", topic, partition
+                    )
+            yield Bench(Worker(one, 1), Worker(other, 2), owner)
+
+
+def said(organization: str, *parts: str) -> Said:
+    return Said(ids.event_id(organization, *parts), organization, datetime.now(UTC))
+
+
+def submission(number: int) -> Record:
+    made = body(f"RACE-{number}", consent={"status": "active", "id": f"C-{number}"})
+    made["person"] = made["person"] | {"person_id": f"P-{number}"}
+    return envelope.submitted(said(CLINIC, "submit", str(number)), check.submission(made, datetime.now(UTC)))
+
+
+def revocation(number: int) -> Record:
+    consent, person = ids.consent_id(CLINIC, f"C-{number}"), ids.person_key(CLINIC, f"P-{number}")
+    content = msgspec.json.encode({"id": f"C-{number}", "person_id": f"P-{number}"})
+    return envelope.consent_changed(said(CLINIC, "revoke", str(number)), consent, person, "revoke", content)
+
+
+def referral(number: int) -> UUID:
+    return ids.referral_id(CLINIC, f"RACE-{number}")
+
+
+async def rejection(bench: Bench, number: int) -> Record:
+    """The asked organization says no, so that routing asks the next."""
+    asked = await bench.owner.fetchval("select recipient from hop where referral_id = $1", referral(number))
+    return envelope.responded(
+        said(asked, "no", str(number)), referral(number), "reject", reason="no-capacity"
+    )
+
+
+async def relay(bench: Bench) -> int:
+    """Every command in the outbox reaches its referral; how many there were."""
+    rows = await bench.owner.fetch(
+        "select * from history where kind = 'consent-reach' order by lane, lane_seq"
+    )
+    found = [o for row in rows for o in outputs(dict(row), frozenset(), None) if o.topic == topics.TIMER]
+    made = [Record(o.topic, o.key, 0, o.value, UUID(int=0)) for o in found]
+    for start in range(0, len(made), 200):
+        await bench.router.apply(*made[start : start + 200])
+    return len(made)
+
+
+async def test_a_revoked_consent_never_has_an_open_hop(bench: Bench) -> None:
+    chance = random.Random(8)
+    await bench.router.apply(*(submission(n) for n in range(1, ROUNDS, 2)))
+    for number in range(ROUNDS):
+        routed = await rejection(bench, number) if number % 2 else submission(number)
+        lead = chance.uniform(-LEAD_S, LEAD_S)
+        await asyncio.gather(
+            bench.router.apply(routed, lead=max(lead, 0.0)),
+            bench.revoker.apply(revocation(number), lead=max(-lead, 0.0)),
+        )
+    told = await relay(bench)
+    revoked = await bench.owner.fetchval(
+        "select count(*) from person_consent where record -> 'consent' ->> 'status' = 'revoked'"
+    )
+    left = await bench.owner.fetch(
+        f"select r.sender_referral_id from hop h join referral r on r.id = h.referral_id where h.status in {OPEN}"
+    )
+    found = await bench.owner.fetch("select status, count(*) as n from referral group by status")
+    statuses = {r["status"]: r["n"] for r in found}
+    assert (revoked, left) == (ROUNDS, []), "a revoked consent with an open hop"
+    assert set(statuses) == {"refused", "cancelled"}, statuses
+    assert 0 < statuses["refused"] < ROUNDS // 2 <= told < ROUNDS, "both orders were seen"
+
+
+async def test_a_batch_of_both_orders_is_judged_in_its_own_order(bench: Bench) -> None:
+    """Submission and revocation in one batch see each other in memory, before anything is saved."""
+    await bench.router.apply(submission(1), revocation(1), revocation(2), submission(2))
+    assert await relay(bench) == 1
+    found = await bench.owner.fetch("select sender_referral_id, status from referral order by 1")
+    assert [tuple(r) for r in found] == [("RACE-1", "cancelled"), ("RACE-2", "refused")]
