@@ -4,7 +4,6 @@ Comes in: nothing. Goes out: tables. A test holds the names of facts that move a
 """
 
 # A referral's status before -> after one fact. A fact that leaves the status as it is is always legal.
-ENDED = {"completed", "failed", "refused", "cancelled", "entered-in-error"}
 REFERRAL: dict[str | None, set[str]] = {
     None: {"received"},
     "received": {
@@ -45,8 +44,8 @@ REFERRAL: dict[str | None, set[str]] = {
     },
     "in-progress": {"received", "on-hold", "completed", "failed", "cancelled", "entered-in-error"},
     "on-hold": {"received", "in-progress", "completed", "failed", "cancelled", "entered-in-error"},
-    "completed": {"failed", "in-progress", "entered-in-error"},
-    "failed": {"completed", "in-progress", "entered-in-error"},
+    "completed": {"failed", "in-progress", "needs-review", "entered-in-error"},
+    "failed": {"completed", "in-progress", "needs-review", "entered-in-error"},
     "refused": {"entered-in-error"},
     "cancelled": {"entered-in-error"},
     "entered-in-error": set(),
@@ -63,6 +62,7 @@ HOP_AFTER = {
     "hop-resumed": "in-progress",
     "hop-completed": "completed",
     "hop-failed": "failed",
+    "hop-fell-through": "failed",
     "hop-cancelled": "cancelled",
     "hop-withdrawn": "cancelled",
     "hop-transferred": "rejected",

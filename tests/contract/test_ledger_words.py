@@ -3,7 +3,7 @@
 import pytest
 
 from cli import ledger_words as oracle
-from referrals.state import HOP_AFTER
+from referrals.evolve import HOP_AFTER
 from referrals.words import HELD, HopStatus, ReferralStatus
 
 MOVES = {str(event.__struct_config__.tag): str(after[0]) for event, after in HOP_AFTER.items()}
