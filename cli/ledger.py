@@ -39,8 +39,7 @@ def ledger() -> None:
     """The books of a running exchange."""
 
 
-@ledger.command(epilog="Example: refex simulate --referrals 100 --seed 7 --ledger sent.jsonl; "
-                "refex ledger check --ledger sent.jsonl")  # fmt: skip
+@ledger.command(epilog="Example: refex ledger check --ledger sent.jsonl --json")
 @click.option(
     "--ledger",
     "paths",
