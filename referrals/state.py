@@ -14,6 +14,8 @@ from referrals import events as e
 from referrals.submission import Coding
 from referrals.words import OPEN_HOP, HopStatus, ReferralStatus
 
+LIKELY_DUPLICATE = "likely-duplicate"
+
 
 class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One recipient's turn."""
@@ -116,7 +118,7 @@ def evolve(state: Referral | None, referral_id: UUID, fact: e.Fact, at: datetime
     return after
 
 
-_CONTENT = e.ReferralReceived.__struct_fields__
+_CONTENT = tuple(f for f in e.ReferralReceived.__struct_fields__ if f != "match_keys")
 Changes = dict[str, Any]
 
 # The status of a hop after each answer, and the referral's beside it (None = as it was).
@@ -182,7 +184,9 @@ def _hop_requested(state: Referral, event: e.HopRequested, sealed: bytes, at: da
 
 
 def _amended(state: Referral, event: e.ReferralAmended, sealed: bytes, at: datetime) -> Changes:
-    return {f: getattr(event, f) for f in _CONTENT} | {"sealed": sealed}
+    kept = tuple(f for f in state.flags if f == LIKELY_DUPLICATE and f not in event.flags)
+    content = {f: getattr(event, f) for f in _CONTENT} | {"flags": (*event.flags, *kept)}
+    return content | {"sealed": sealed}
 
 
 def _ended(status: ReferralStatus) -> Callable[[Referral, Any, bytes, datetime], Changes]:
@@ -194,6 +198,12 @@ def _ended(status: ReferralStatus) -> Callable[[Referral, Any, bytes, datetime],
 
 def _review_needed(state: Referral, event: e.ReviewNeeded, sealed: bytes, at: datetime) -> Changes:
     return {"status": ReferralStatus.NEEDS_REVIEW, "reason": event.reason, "detail": event.detail}
+
+
+def _duplicate_suspected(
+    state: Referral, event: e.DuplicateSuspected, sealed: bytes, at: datetime
+) -> Changes:
+    return {"flags": tuple(dict.fromkeys((*state.flags, LIKELY_DUPLICATE)))}
 
 
 def _service_delivered(state: Referral, event: e.ServiceDelivered, sealed: bytes, at: datetime) -> Changes:
@@ -219,6 +229,7 @@ _EVOLVE: dict[type[Any], Callable[[Referral, Any, bytes, datetime], Changes]] = 
     e.HopReopened: _hop_reopened,
     e.OutcomeCorrected: _corrected,
     e.ReviewNeeded: _review_needed,
+    e.DuplicateSuspected: _duplicate_suspected,
     e.RoutingDecided: _unchanged,
     e.ServiceAssigned: _unchanged,
     e.HopRequested: _hop_requested,
