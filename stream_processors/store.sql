@@ -67,14 +67,14 @@ from unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[
 on conflict (referral_id, number) do update
 set status = excluded.status, reason = excluded.reason, answered_at = excluded.answered_at, payer = excluded.payer
 
--- A person with a key that is new waits to be compared with the persons of other senders (linker.py).
 -- name: save_match_keys
-with added as (
-    insert into person_match (key, person_key, tenant)
-    select * from unnest($1::uuid[], $2::uuid[], $3::text[])
-    on conflict do nothing
-    returning person_key, tenant)
-insert into person_unlinked (person_key, tenant) select distinct person_key, tenant from added
+insert into person_match (key, person_key, tenant)
+select * from unnest($1::uuid[], $2::uuid[], $3::text[])
+on conflict do nothing
+returning person_key, tenant
+
+-- name: wait_for_linker
+insert into person_unlinked (person_key, tenant) select * from unnest($1::uuid[], $2::text[])
 on conflict (person_key) do update set since = clock_timestamp()
 
 -- name: clear_deadlines
@@ -103,7 +103,8 @@ set tenant = excluded.tenant, version = excluded.version, routing = excluded.rou
     updated_at = excluded.updated_at
 
 -- name: bump_directory
-update directory_version set version = version + $1
+insert into directory_version (version) select sum(facts) from unnest($1::bigint[]) as new (facts)
+on conflict (one) do update set version = directory_version.version + excluded.version
 
 -- name: insert_history
 insert into history (lane, lane_seq, kind, stream_id, version, type, event_id, occurred_at, at, actor_organization,
