@@ -1,7 +1,8 @@
 """The Faust application and the explicit list of what runs in it.
 
 `faust -A stream_processors.app worker`, behind `refex worker`. Role `exchange`: the batch consumer, four relays, the
-timers and the linker, as services of the app; killing the app stops consumption. Role `notify`: deliveries, woken by an agent.
+timers and the linker, as services of the app; killing the app stops consumption. Role `notify`: deliveries, woken by
+an agent.
 """
 
 import asyncio

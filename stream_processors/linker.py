@@ -1,7 +1,7 @@
 """Persons of two senders that look like one become proposals for the hub, on person.change.
 
-Comes in: the queue `person_unlinked`, which batches fill when a person has a new match key. Goes out: proposals with ids
-that repeat harmlessly. Never decides: the exchange records a pair once, and a navigator confirms or rejects it.
+Comes in: the queue `person_unlinked`, filled by batches when a person has a new match key. Goes out: proposals with
+ids that repeat harmlessly. Never decides: the exchange records a pair once, and a navigator confirms or rejects it.
 """
 
 import asyncio

@@ -165,7 +165,13 @@ class Api:
                     passwords.hash_password(PASSWORD),
                 )
             await self._offer(owner)
-            for topic in ("intake.api", "referral.response", "consent.change", "directory.change"):
+            for topic in (
+                "intake.api",
+                "referral.response",
+                "consent.change",
+                "directory.change",
+                "person.change",
+            ):
                 await owner.execute(
                     "insert into progress (topic, partition, next_offset, cluster_id, topic_id)"
                     " values ($1, 0, 0, 'c', 't')",

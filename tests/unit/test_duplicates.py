@@ -47,7 +47,9 @@ def done(*made: Record, days: int = 0, linked: dict[UUID, frozenset[UUID]] | Non
         if isinstance(a, Arrival) and isinstance(a.command, Submit)
     }
     people = duplicates.People(keys=keys, linked=linked or {})
-    work = Work(Loaded({}, {}, {}, dict.fromkeys((r.lane for r in found), 0), people=people), world(service("pantry")))
+    work = Work(
+        Loaded({}, {}, {}, dict.fromkeys((r.lane for r in found), 0), people=people), world(service("pantry"))
+    )
     work.apply(list[Arrival | Poison](found))
     return work
 
@@ -67,7 +69,9 @@ def test_the_same_person_and_need_from_another_sender_is_flagged_and_routed() ->
     assert state(work, "clinic", "R-1").flags == ()
     [doubt] = doubts(work)
     assert doubt["earlier"] == str(ids.referral_id("clinic", "R-1")) and doubt["action"] == "flag"
-    assert doubt["same"] == ["given_name", "birth_date", "phone", "address"] and doubt["alike"] == ["family_name"]
+    assert doubt["same"] == ["given_name", "birth_date", "phone", "address"] and doubt["alike"] == [
+        "family_name"
+    ]
     assert doubt["score"] == 98
 
 
@@ -111,7 +115,9 @@ def test_within_the_window_alone() -> None:
 
 
 def test_what_ended_without_help_may_be_asked_again() -> None:
-    assert not doubts(done(submission("clinic", "R-1"), cancel("clinic", "R-1"), submission("other-clinic", "R-2")))
+    assert not doubts(
+        done(submission("clinic", "R-1"), cancel("clinic", "R-1"), submission("other-clinic", "R-2"))
+    )
     refused = submission("clinic", "R-1", consent={"status": "refused"})
     assert not doubts(done(refused, submission("other-clinic", "R-2")))
 
@@ -182,6 +188,10 @@ def test_the_feedback_topic_carries_neither_keys_nor_anothers_referral() -> None
             "on_behalf_of": None,
             "channel": "kafka",
         }
-        feedback = [o for o in outputs(row, frozenset({"clinic", "other-clinic"}), None) if "feedback" in o.topic]
-        foreign = str(ids.referral_id("clinic", "R-1")).encode() if row["tenant"] == "other-clinic" else b"-none-"
+        feedback = [
+            o for o in outputs(row, frozenset({"clinic", "other-clinic"}), None) if "feedback" in o.topic
+        ]
+        foreign = (
+            str(ids.referral_id("clinic", "R-1")).encode() if row["tenant"] == "other-clinic" else b"-none-"
+        )
         assert feedback and all(b"match_keys" not in o.value and foreign not in o.value for o in feedback)

@@ -29,7 +29,9 @@ def other(**changes: Any) -> Person:
 
 def found(one: Person, two: Person) -> bool:
     """Whether a sender would hear of it: a key in common, then the comparison."""
-    return bool(set(match_keys(one, SECRET)) & set(match_keys(two, SECRET))) and agreement(one, two) is not None
+    return (
+        bool(set(match_keys(one, SECRET)) & set(match_keys(two, SECRET))) and agreement(one, two) is not None
+    )
 
 
 SAME: dict[str, dict[str, Any]] = {
@@ -43,7 +45,10 @@ SAME: dict[str, dict[str, Any]] = {
     "two letters swapped": {"family_name": "Gutierrze"},
     "another phone format": {"phone": "510.555.0142"},
     "no phone, another address": {"phone": None, "address": Address(line="9 Elm Rd", postal_code="95201")},
-    "another phone and address": {"phone": "209 555 0111", "address": Address(line="9 Elm Rd", postal_code="95201")},
+    "another phone and address": {
+        "phone": "209 555 0111",
+        "address": Address(line="9 Elm Rd", postal_code="95201"),
+    },
     "day and month swapped": {"birth_date": "1984-09-03"},
     "a digit of the birth date": {"birth_date": "1984-03-19"},
     "the street spelled otherwise": {"address": Address(line="12 N. Oak St #4", postal_code="94607")},
@@ -95,7 +100,9 @@ def test_a_phone_of_the_contact_list_counts_and_one_that_stands_for_none_does_no
     assert nobody is not None and "phone" not in nobody.same
 
 
-@pytest.mark.parametrize(("one", "two"), [("catherine", "katherine"), ("smith", "smyth"), ("philip", "philipp")])
+@pytest.mark.parametrize(
+    ("one", "two"), [("catherine", "katherine"), ("smith", "smyth"), ("philip", "philipp")]
+)
 def test_words_that_sound_alike_share_a_key(one: str, two: str) -> None:
     assert sound(one) == sound(two)
 
@@ -145,6 +152,7 @@ def test_a_phone_is_the_same_in_every_format(digits: str, one: str, two: str) ->
     assert made is not None and "phone" in made.same
 
 
+text = st.none() | st.text(max_size=40)
 anybody = st.builds(
     Person,
     person_id=st.just("P"),
@@ -152,7 +160,8 @@ anybody = st.builds(
     family_name=st.text(min_size=1, max_size=30),
     birth_date=st.dates().map(str),
     phone=st.none() | st.text(max_size=40),
-    address=st.none() | st.builds(Address, line=st.none() | st.text(max_size=60), postal_code=st.none() | st.text(max_size=12)),
+    address=st.none()
+    | st.builds(Address, line=st.none() | st.text(max_size=60), postal_code=st.none() | st.text(max_size=12)),
 )
 
 
