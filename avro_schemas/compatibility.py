@@ -104,8 +104,8 @@ def _names(contract: Contract) -> Iterator[str]:
         where = "no .avsc file" if name in contract.ids else "no id in ids.json; append one"
         yield f"{name} has {where}"
     numbers = list(contract.ids.values())
-    if numbers != sorted(set(numbers)) or numbers[:1] != [1]:
-        yield "ids.json must count upwards from 1 in the order of the file, each number once; never remove one"
+    if numbers != sorted(set(numbers)) or numbers[0] != 1:
+        yield "ids.json must rise from 1 in the order of the file; append, never insert or remove"
     for name in contract.texts:
         match = NAME.fullmatch(name)
         if match is None:
