@@ -15,6 +15,8 @@ from referrals.cancelling import ended
 from referrals.check import parse_time
 from referrals.consent import consent
 from referrals.contracts import contract_for
+from referrals.coverage import today
+from referrals.covering import payer_now
 from referrals.errors import RejectionReason as No
 from referrals.evolve import evolve
 from referrals.placing import World, place
@@ -61,7 +63,9 @@ def _onward(
 def received(submission: Submission, envelope: c.Envelope, world: World) -> e.ReferralReceived:
     """The hot, impersonal content of a submission; everything else stays in the sealed bytes."""
     need, person, row = submission.need, submission.person, words.table("domains")[submission.need.domain]
-    payer = submission.coverage.payer if submission.coverage else None
+    named = submission.coverage.payer if submission.coverage else None
+    member = world.coverage.keys.get((envelope.organization, envelope.event_id))
+    paying = payer_now(member, named, envelope.organization, today(envelope.at), world)
     return e.ReferralReceived(
         sender=envelope.organization,
         sender_referral_id=submission.sender_referral_id,
@@ -72,9 +76,11 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
         code=need.code,
         digest=digest(submission),
         requested_at=parse_time(submission.requested_at or "") or envelope.occurred_at,
-        contract=contract_for(payer, need.domain).id,
+        contract=contract_for(paying.payer, need.domain).id,
         hub=world.hub,
-        payer=payer,
+        payer=paying.payer,
+        named_payer=named,
+        member=member,
         case_id=submission.case_id,
         priority=submission.priority,
         sensitivity=tuple(dict.fromkeys((*submission.sensitivity, *row["sensitivity"]))),
@@ -86,7 +92,7 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
         excluded=submission.excluded_organizations,
         consent_status=submission.consent.status,
         consent_id=submission.consent.id,
-        flags=flags(submission, world),
+        flags=(*flags(submission, world), *paying.flags),
     )
 
 
