@@ -25,6 +25,12 @@ SPELL, MEMBER = "coverage", "member"
 KNOWN = "coverage-known"
 
 
+def keyed(command: c.RecordFact, member: UUID | None) -> c.RecordFact:
+    """A spell as it is decided on: the member's number has become a key."""
+    data = {k: v for k, v in command.data.items() if k != "member_id"}
+    return msgspec.structs.replace(command, data=data | {"member": str(member) if member else None})
+
+
 def spell_said(before: Any, command: c.RecordFact, envelope: c.Envelope) -> c.RecordFact | c.Rejection | None:
     """A spell as its plan says it now; what was said earlier in the world changes nothing that was said later."""
     said = {k: command.data.get(k) for k in ("person_key", "member", "from", "to")}

@@ -14,10 +14,10 @@ import msgspec
 from avro_schemas import topics
 from avro_schemas.codec import CodecError, decode
 from producers.envelope import unseal
-from referrals import check, ids
+from referrals import check, ids, linking
 from referrals import commands as c
-from referrals.covering import KNOWN, MEMBER, SPELL
 from referrals.coverage import SaidSpell, Spell
+from referrals.covering import KNOWN, MEMBER, SPELL
 from referrals.errors import DeadLetterReason as Bad
 from referrals.words import Channel
 
@@ -230,6 +230,16 @@ def _text(sealed: bytes) -> str | None:
     return unseal(sealed).decode() or None
 
 
+def _link_proposed(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+    link = UUID(fields["link_id"])
+    return c.RecordFact(linking.KIND, link, linking.PROPOSED, _json(fields["body"])), linking.KIND, link
+
+
+def _link_decided(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+    link, data = UUID(fields["link_id"]), {"answer": fields["answer"], "reason": fields["reason"] or None}
+    return c.RecordFact(linking.KIND, link, linking.DECIDED, data), linking.KIND, link
+
+
 _READERS: dict[str, Callable[[Raw, Fields], tuple[c.Command | c.RecordFact, str, UUID]]] = {
     "referral_submitted.v1": _submit,
     "referral_amended.v1": _submit,
@@ -247,4 +257,6 @@ _READERS: dict[str, Callable[[Raw, Fields], tuple[c.Command | c.RecordFact, str,
     "coverage_spell.v1": _spell,
     "coverage_changed.v1": _member,
     "coverage_reached.v1": _reached,
+    "person_link_proposed.v1": _link_proposed,
+    "person_link_decided.v1": _link_decided,
 }

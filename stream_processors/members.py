@@ -4,7 +4,7 @@ Comes in: the records of a batch, an open transaction with its lanes locked. Goe
 read stays true: whoever tells open referrals of a new spell (coverage.py) waits until this batch is saved.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from uuid import UUID
 
 import msgspec
@@ -43,13 +43,11 @@ def _member(arrival: Arrival) -> tuple[str, str] | None:
 
 async def load_members(
     connection: Connection,
-    records: Sequence[Arrival | Poison],
-    keys: Mapping[Event, UUID],
+    members: Iterable[UUID],
     referrals: Iterable[Referral],
 ) -> dict[tuple[str, UUID], Stream]:
     """The spells of every member that a decision of this batch may ask for."""
-    spoken = {keys[e] for r in records if isinstance(r, Arrival) and (e := _event(r)) in keys}
-    wanted = sorted(spoken | {r.member for r in referrals if r.member is not None})
+    wanted = sorted({*members, *(r.member for r in referrals if r.member is not None)})
     if not wanted:
         return {}
     await connection.execute(SQL["share_members"], sorted({lane(member) for member in wanted}))
@@ -58,7 +56,3 @@ async def load_members(
         (MEMBER, r["id"]): Stream(r["tenant"], r["version"], r["type"], msgspec.json.decode(r["data"]))
         for r in rows
     }
-
-
-def _event(arrival: Arrival) -> Event:
-    return arrival.envelope.organization, arrival.envelope.event_id

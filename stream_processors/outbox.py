@@ -12,9 +12,11 @@ import msgspec
 from avro_schemas import codec, topics
 from referrals.cancelling import TOMBSTONE
 from referrals.covering import SPELL
+from referrals.duplicates import told
 from referrals.ids import event_id
 
 HEADER = "lane-seq"
+OURS = frozenset({"referral-received", "referral-amended", "duplicate-suspected"})
 
 
 class Out(NamedTuple):
@@ -90,7 +92,7 @@ def _feedback(organization: str, row: Row, referral: str, refusal: Mapping[str, 
         "referral_id": referral,
         "version": 0 if refusal else row["version"],
         "status": row["status"] or "",
-        "data": row["data"],
+        "data": _told(organization, row),
     }
     fields |= {k: refusal[k] for k in ("reason", "detail", "topic", "partition", "offset") if k in refusal}
     key = referral.encode() or _key(row)
@@ -113,6 +115,13 @@ def _coverage_change(row: Row) -> list[Out]:
         "to": said["to"] or "",
     }
     return [Out(topics.COVERAGE, said["member"].encode(), codec.encode("coverage_changed.v1", fields))]
+
+
+def _told(organization: str, row: Row) -> bytes:
+    """The fact's data without what is the exchange's own or about another sender's referral."""
+    if row["type"] not in OURS:
+        return bytes(row["data"])
+    return msgspec.json.encode(told(msgspec.json.decode(row["data"]), organization))
 
 
 def _dead_letter(row: Row, dead: Row) -> Out:

@@ -164,7 +164,15 @@ class Api:
                     "Staff",
                     passwords.hash_password(PASSWORD),
                 )
-            for topic in ("intake.api", "referral.response", "consent.change", "directory.change"):
+            for topic in (
+                "intake.api",
+                "referral.response",
+                "consent.change",
+                "directory.change",
+                "person.change",
+                "coverage.change",
+                "referral.timer",
+            ):
                 await owner.execute(
                     "insert into progress (topic, partition, next_offset, cluster_id, topic_id)"
                     " values ($1, 0, 0, 'c', 't')",
