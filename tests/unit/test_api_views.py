@@ -133,7 +133,7 @@ def test_a_plan_that_paid_before_sees_what_stood_when_it_left_and_nobody() -> No
     view = views.referral(PLAN.principal, found)
     assert view is not None
     assert (view["status"], view["contract"], view["outcome"]) == ("accepted", "plan-2026", None)
-    assert view["services_delivered"] == [{"service_event_id": "in-its-time"}]
+    assert list(view["services_delivered"]) == [{"service_event_id": "in-its-time"}]
     assert (view["hops"], view["need"], view["coverage"]) == ([], {"domain": "food-insecurity"}, None)
     now = views.referral(Someone("next-plan", "mco").principal, found)
     assert now is not None
