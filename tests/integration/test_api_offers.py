@@ -137,3 +137,29 @@ async def test_services_are_voided_outcomes_corrected_and_the_need_is_said(api: 
     assert (await answer(api, referral, "complete", outcome=OUTCOME)).status_code == 200
     right = await answer(api, referral, "correct", outcome={"code": "moved"}, note="it was the neighbour")
     assert (right.json()["status"], right.json()["outcome"]["code"]) == ("failed", "moved")
+
+
+async def counts(api: Api, measure: str, referral: dict[str, Any]) -> bool | None:
+    """Whether a referral is in a measure's numerator; None: it does not count at all."""
+    path = f"/v1/contracts/golden-health-plan-2026/measures/{measure}/referrals"
+    async with api.http("golden-health-plan") as http:
+        items = (await http.get(path, params={"limit": 200})).json()["items"]
+    return next((bool(i["numerator"]) for i in items if i["id"] == referral["id"]), None)
+
+
+async def test_measures_follow_reopening_correction_and_error(api: Api) -> None:
+    referral = await api.submitted()
+    for action, fields, closed, helped in (
+        ("accept", {}, False, False),
+        ("complete", {"outcome": OUTCOME}, True, True),
+        ("reopen", {}, False, False),
+        ("fail", {"outcome": {"code": "moved", "need": "unknown"}}, True, False),
+        ("correct", {"outcome": {"code": "enrolled", "need": "resolved"}}, True, True),
+    ):
+        assert (await answer(api, referral, action, **fields)).status_code == 200
+        found = (await counts(api, "closed", referral), await counts(api, "helped", referral))
+        assert found == (closed, helped), action
+    async with api.http("clinic-a") as http:
+        path = f"/v1/referrals/{referral['id']}/cancel"
+        assert (await http.post(path, json={"reason": "entered-in-error"})).status_code == 200
+    assert await counts(api, "received", referral) is None
