@@ -108,7 +108,7 @@ def _cbo(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
             cbo_models.answer(
                 show, offered("accepted", says), action, form({"note": says}, {"reason": "Choose"})
             )
-            for action in ("reject", "hold", "close", "note")
+            for action in cbo_models.QUESTIONS
         ],
         "conflict.html": [
             cbo_models.conflict(show, offered("requested", says), story),
