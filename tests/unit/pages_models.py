@@ -155,8 +155,18 @@ def _watch(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
     chooser = hub_models.chooser(show, waiting, events(says), decision(says), found, chosen)
     chooser |= {"domain": "food-insecurity", "query": says, "domains": show.text.choices("domains")}
     return {
-        "hub_queue.html": [hub_models.queue(show, [waiting], none), hub_models.queue(show, [], none)],
-        "hub_referral.html": [chooser, chooser | {"services": [], "routing": None}],
+        "hub_queue.html": [
+            hub_models.queue(show, [waiting, referral("accepted", says)], {"queue": 1}, "queue", none),
+            *(hub_models.queue(show, [], {}, tab, none) for tab in hub_models.TABS),
+        ],
+        "hub_referral.html": [
+            chooser,
+            chooser | {"services": [], "routing": None},
+            *(
+                chooser | hub_models.chooser(show, referral(s, says), events(says), None, [], form({}))
+                for s in ("requested", "accepted", "completed")
+            ),
+        ],
         "state.html": [
             watch_models.state(show, county, {"food-insecurity": 150, "homelessness": 4}, {"requested": 154}),
             watch_models.state(show, {}, {}, {}),
