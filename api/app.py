@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from api import (
     auth,
+    capacity,
     consents,
     directory,
     fhir,
@@ -25,6 +26,7 @@ from api import (
     metrics,
     oauth,
     operations,
+    persons,
     referrals,
     responses,
     stream,
@@ -41,7 +43,6 @@ from producers.producer import RecordProducer
 
 HUB, PLAN = frozenset({"hub"}), frozenset({"mco"})
 CONSENTERS = SENDERS | HUB
-OWNERS = RECIPIENTS | {"operator"}
 PURGE_S = 60.0
 KEEP_KEYS = timedelta(days=31)
 
@@ -59,9 +60,12 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/referrals/{id}/authorization", responses.authorize, "authorize", PLAN),
     Route("GET", "/v1/organizations", directory.organizations, "directory", EVERYONE),
     Route("GET", "/v1/services", directory.services, "directory", EVERYONE),
-    Route("PUT", "/v1/services/{id}/capacity", directory.capacity, "capacity", OWNERS),
+    Route("PUT", "/v1/services/{id}/capacity", capacity.change, "capacity", RECIPIENTS),
     Route("PUT", "/v1/consents/{id}", consents.put, "consent", CONSENTERS),
     Route("POST", "/v1/consents/{id}/revoke", consents.revoke, "consent", CONSENTERS),
+    Route("GET", "/v1/persons/links", persons.index, "link", HUB),
+    Route("POST", "/v1/persons/links/{id}/confirm", persons.confirm, "link", HUB),
+    Route("POST", "/v1/persons/links/{id}/reject", persons.reject, "link", HUB),
     Route("POST", "/v1/screenings", consents.screen, "screen", SENDERS),
     Route("GET", "/v1/contracts/{id}/measures", measures.index, "measure", EVERYONE),
     Route("GET", "/v1/contracts/{id}/measures.csv", measures.index_csv, "measure", EVERYONE),

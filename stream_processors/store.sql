@@ -67,6 +67,16 @@ from unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[
 on conflict (referral_id, number) do update
 set status = excluded.status, reason = excluded.reason, answered_at = excluded.answered_at, payer = excluded.payer
 
+-- name: save_match_keys
+insert into person_match (key, person_key, tenant)
+select * from unnest($1::uuid[], $2::uuid[], $3::text[])
+on conflict do nothing
+returning person_key, tenant
+
+-- name: wait_for_linker
+insert into person_unlinked (person_key, tenant) select * from unnest($1::uuid[], $2::text[])
+on conflict (person_key) do update set since = clock_timestamp()
+
 -- name: clear_deadlines
 delete from deadline where referral_id = any ($1::uuid[])
 
@@ -95,6 +105,12 @@ set tenant = excluded.tenant, version = excluded.version, routing = excluded.rou
 -- name: bump_directory
 insert into directory_version (version) select sum(facts) from unnest($1::bigint[]) as new (facts)
 on conflict (one) do update set version = directory_version.version + excluded.version
+
+-- The version's row is locked until the commit, so versions become visible in their order and none is skipped.
+-- name: note_changed
+insert into directory_change (id, version)
+select changed.id, v.version from unnest($1::uuid[]) as changed (id), directory_version v
+on conflict (id) do update set version = excluded.version
 
 -- name: insert_history
 insert into history (lane, lane_seq, kind, stream_id, version, type, event_id, occurred_at, at, actor_organization,

@@ -6,7 +6,7 @@ Comes in: referrals as api.views gives them, the last decision, services found. 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from api.pages import cbo_models, hub_answers, when
+from api.pages import cbo_models, hub_answers, likeness, when
 from api.pages.clinic_models import detail, tabs
 from api.pages.routing import advantages, rule
 from api.pages.show import Model, Show, View
@@ -25,17 +25,30 @@ TABS: dict[str, tuple[ReferralStatus, ...]] = {
 
 
 def queue(
-    show: Show, referrals: Iterable[View], counts: Mapping[str, int], tab: str, cursors: Model
+    show: Show,
+    referrals: Iterable[View],
+    counts: Mapping[str, int],
+    tab: str,
+    cursors: Model,
+    links: Iterable[View] = (),
 ) -> Model:
-    """The referrals of one tab: those that wait for a navigator, or that one has had in hand."""
+    """The referrals of one tab, and beside the queue the persons of two senders that look like one."""
     return {
         "title": show.text("hub.heading"),
         "live": True,
         "tab": tab,
         "tabs": tabs(show, "/hub", TABS, counts, tab),
         "rows": [row(show, r) for r in referrals],
+        "links": [link(show, found) for found in links],
         **cursors,
     }
+
+
+def link(show: Show, found: View) -> Model:
+    """One proposed link: whose persons, and which fields agree."""
+    one, other = (show.organization(sender) for sender in found["senders"])
+    who = show.text("hub.links-who", one=one, other=other)
+    return {"href": f"/hub/links/{found['id']}", "who": who, "said": likeness.said(show, found)}
 
 
 def row(show: Show, referral: View) -> Model:

@@ -28,7 +28,7 @@ NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
 FLASHES = (
     *("sent", "cancelled", "accept", "reject", "start", "hold", "resume", "complete", "fail", "note"),
     *("contact", "cancel", "transfer", "correct", "reopen", "passed-on"),
-    *("assigned", "offered", "closed", "told", "pending", "logged-out"),
+    *("assigned", "offered", "closed", "told", "linked", "pending", "logged-out"),
 )
 
 
