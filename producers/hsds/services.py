@@ -28,11 +28,12 @@ _UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Imported(Struct, frozen=True):
-    """A service as routing sees it, whose it is, and its HSDS record whole."""
+    """A service as routing sees it, whose it is, its HSDS record whole, and its id there."""
 
     service: Service
     organization_name: str
     body: dict[str, Any]
+    source_id: str
 
 
 def imported(where: Where, row: dict[str, Any], organization: dict[str, Any]) -> Imported | None:
@@ -68,7 +69,7 @@ def imported(where: Where, row: dict[str, Any], organization: dict[str, Any]) ->
     if service.id != id.lower():
         body["source_id"] = id
     body |= {"id": service.id, "organization": _named(owner, slug)}
-    return Imported(service, owner_name, body)
+    return Imported(service, owner_name, body, id)
 
 
 def organization_id(organization: dict[str, Any]) -> str | None:
