@@ -44,6 +44,7 @@ class Report:
         self.problems: list[dict[str, Any]] = []
         self.unlisted = 0
         self.listing = Listing()
+        self.terms: set[str] = set()
 
     def problem(self, where: "Where", field: str, problem: str, next: str) -> None:  # noqa: A002 - its name there
         if len(self.problems) < MAX_PROBLEMS:
