@@ -105,7 +105,7 @@ def made(records: int, seed: int) -> tuple[list[list[bytes]], Manifest]:
 
 def _events(records: int, rng: random.Random) -> list[tuple[int, dict[str, Any]]]:
     """Eight steps each of many referrals, several hundred of them open at a time."""
-    found = []
+    found: list[tuple[int, dict[str, Any]]] = []
     open_now: list[tuple[UUID, int, int]] = []
     for _ in range(records):
         if len(open_now) < 500:
