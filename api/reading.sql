@@ -3,6 +3,9 @@
 -- name: one
 select state, sealed, outcome_sealed, reviewed from referral where id = $1
 
+-- name: visible
+select id from referral where id = any ($1::uuid[])
+
 -- name: decision
 select decision from referral where id = $1
 

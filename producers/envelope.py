@@ -154,6 +154,18 @@ def screened(said: Said, screening: UUID, person: UUID, content: bytes, topic: s
     )
 
 
+def link_proposed(said: Said, link: UUID, body: Mapping[str, Any]) -> Record:
+    """Two senders' persons look like one; `said` names the hub that will review it."""
+    fields = {"link_id": str(link), "body": msgspec.json.encode(body)}
+    return _record("person_link_proposed.v1", said, topics.PERSON, link, fields)
+
+
+def link_decided(said: Said, link: UUID, answer: str, reason: str = "") -> Record:
+    """A navigator confirms or rejects a link."""
+    fields = {"link_id": str(link), "answer": answer, "reason": reason}
+    return _record("person_link_decided.v1", said, topics.PERSON, link, fields)
+
+
 def service_changed(said: Said, service: Service, body: Mapping[str, Any]) -> Record:
     """A directory service as its source describes it now."""
     fields = {

@@ -7,11 +7,19 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from importlib import resources
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 DEFAULT = "exchange-default"
+
+
+class Duplicates(Struct, frozen=True, forbid_unknown_fields=True):
+    """What becomes of a likely duplicate: flag and route, hold for a person, or refuse; and how far back to look."""
+
+    action: Literal["flag", "hold", "refuse"] = "flag"
+    window_days: int = 30
 
 
 class Contract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,6 +42,7 @@ class Contract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     first_response_hours: Mapping[str, float]
     authorization: bool = False
     targets: Mapping[str, float] = {}
+    duplicates: Duplicates = Duplicates()
 
     def asked_at_once(self, priority: str) -> int:
         """How many organizations one offer round asks."""

@@ -41,6 +41,7 @@ class ReferralReceived(_Event, frozen=True, kw_only=True, tag="referral-received
     consent_status: str = "active"
     consent_id: str | None = None
     flags: tuple[str, ...] = ()
+    match_keys: tuple[UUID, ...] = ()
 
 
 class ReferralAmended(ReferralReceived, frozen=True, kw_only=True, tag="referral-amended"):
@@ -57,6 +58,22 @@ class ReferralRefused(_Event, frozen=True, tag="referral-refused"):
 class ReviewNeeded(_Event, frozen=True, tag="review-needed"):
     reason: str
     detail: str
+
+
+class DuplicateSuspected(_Event, frozen=True, kw_only=True, tag="duplicate-suspected"):
+    """Likely the same person with the same need as an earlier referral: which fields say so, never a value.
+
+    `action` = what the contract does about it (flag, hold, refuse); `score` 0..100.
+    """
+
+    earlier: UUID
+    earlier_sender: str
+    action: str
+    days_apart: int
+    score: int
+    same: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
 
 
 class ReferralCancelled(_Event, frozen=True, tag="referral-cancelled"):
@@ -255,6 +272,7 @@ Event = (
     | ReferralAmended
     | ReferralRefused
     | ReviewNeeded
+    | DuplicateSuspected
     | ReferralCancelled
     | ReferralEnteredInError
     | ReferralClosed

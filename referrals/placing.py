@@ -14,6 +14,7 @@ from referrals import ids
 from referrals.commands import Envelope
 from referrals.contracts import contracts
 from referrals.directory import Directory, Service
+from referrals.duplicates import People
 from referrals.route import route
 from referrals.state import Referral
 from referrals.submission import Submission
@@ -25,6 +26,7 @@ class World(NamedTuple):
 
     `organizations`: id -> type of the active ones. `loads`: open hops per organization. `seal`: bytes -> bytes.
     `tombstones`: referral id -> reason, of the cancels that came before their submission.
+    `people`: what was loaded about the persons of this batch (referrals/duplicates.py).
     `open`: sealed bytes -> the submission; ValueError when it cannot be. `trust`: service -> 0..1, 1 when absent.
     """
 
@@ -36,6 +38,7 @@ class World(NamedTuple):
     open: Callable[[bytes], Submission]
     trust: Mapping[str, float] = MappingProxyType({})
     tombstones: Mapping[UUID, str] = MappingProxyType({})
+    people: People = People()
 
     def requests(
         self,

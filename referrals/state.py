@@ -12,6 +12,8 @@ from msgspec import Struct
 from referrals.submission import Coding
 from referrals.words import HELD, OPEN_HOP, HopStatus, ReferralStatus
 
+LIKELY_DUPLICATE = "likely-duplicate"
+
 
 class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One recipient's turn. `offer`: the round it was asked in. `passed_on`: it failed, the referral went on.

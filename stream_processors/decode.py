@@ -14,7 +14,7 @@ import msgspec
 from avro_schemas import topics
 from avro_schemas.codec import CodecError, decode
 from producers.envelope import unseal
-from referrals import check, ids
+from referrals import check, ids, linking
 from referrals import commands as c
 from referrals.errors import DeadLetterReason as Bad
 from referrals.words import Channel
@@ -208,6 +208,16 @@ def _text(sealed: bytes) -> str | None:
     return unseal(sealed).decode() or None
 
 
+def _link_proposed(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+    link = UUID(fields["link_id"])
+    return c.RecordFact(linking.KIND, link, linking.PROPOSED, _json(fields["body"])), linking.KIND, link
+
+
+def _link_decided(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+    link, data = UUID(fields["link_id"]), {"answer": fields["answer"], "reason": fields["reason"] or None}
+    return c.RecordFact(linking.KIND, link, linking.DECIDED, data), linking.KIND, link
+
+
 _READERS: dict[str, Callable[[Raw, Fields], tuple[c.Command | c.RecordFact, str, UUID]]] = {
     "referral_submitted.v1": _submit,
     "referral_amended.v1": _submit,
@@ -223,5 +233,7 @@ _READERS: dict[str, Callable[[Raw, Fields], tuple[c.Command | c.RecordFact, str,
     "capacity_changed.v1": _recorded("capacity", "capacity-changed", "service_id", ()),
     "consent_changed.v1": _recorded("consent", "consent-changed", "consent_id", ("person_key", "action")),
     "screening_recorded.v1": _recorded("screening", "screening-recorded", "screening_id", ("person_key",)),
+    "person_link_proposed.v1": _link_proposed,
+    "person_link_decided.v1": _link_decided,
     "coverage_spell.v1": _recorded("coverage", "coverage-spell", "spell_id", ("person_key",)),
 }

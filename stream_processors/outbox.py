@@ -11,8 +11,10 @@ import msgspec
 
 from avro_schemas import codec, topics
 from referrals.cancelling import TOMBSTONE
+from referrals.duplicates import told
 
 HEADER = "lane-seq"
+OURS = frozenset({"referral-received", "referral-amended", "duplicate-suspected"})
 
 
 class Out(NamedTuple):
@@ -86,11 +88,18 @@ def _feedback(organization: str, row: Row, referral: str, refusal: Mapping[str, 
         "referral_id": referral,
         "version": 0 if refusal else row["version"],
         "status": row["status"] or "",
-        "data": row["data"],
+        "data": _told(organization, row),
     }
     fields |= {k: refusal[k] for k in ("reason", "detail", "topic", "partition", "offset") if k in refusal}
     key = referral.encode() or _key(row)
     return Out(topics.feedback(organization), key, codec.encode("feedback_given.v1", fields))
+
+
+def _told(organization: str, row: Row) -> bytes:
+    """The fact's data without what is the exchange's own or about another sender's referral."""
+    if row["type"] not in OURS:
+        return bytes(row["data"])
+    return msgspec.json.encode(told(msgspec.json.decode(row["data"]), organization))
 
 
 def _dead_letter(row: Row, dead: Row) -> Out:

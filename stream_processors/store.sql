@@ -67,6 +67,16 @@ from unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[
 on conflict (referral_id, number) do update
 set status = excluded.status, reason = excluded.reason, answered_at = excluded.answered_at, payer = excluded.payer
 
+-- name: save_match_keys
+insert into person_match (key, person_key, tenant)
+select * from unnest($1::uuid[], $2::uuid[], $3::text[])
+on conflict do nothing
+returning person_key, tenant
+
+-- name: wait_for_linker
+insert into person_unlinked (person_key, tenant) select * from unnest($1::uuid[], $2::text[])
+on conflict (person_key) do update set since = clock_timestamp()
+
 -- name: clear_deadlines
 delete from deadline where referral_id = any ($1::uuid[])
 

@@ -13,6 +13,7 @@ import msgspec
 from referrals import commands as c
 from referrals import events as e
 from referrals.cancelling import cancel_unknown
+from referrals.duplicates import People, earlier
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
 from referrals.evolve import evolve
@@ -36,6 +37,7 @@ class Loaded(NamedTuple):
     streams: Mapping[Key, Stream]
     lanes: Mapping[int, int]
     tombstones: Mapping[UUID, str] = MappingProxyType({})
+    people: People = People()
 
 
 class Written(NamedTuple):
@@ -74,7 +76,11 @@ class Work:
         self.loaded = loaded
         self.loads: dict[str, int] = dict(world.loads)
         self.tombstones: dict[UUID, str] = dict(loaded.tombstones)
-        self.world = world._replace(loads=self.loads, tombstones=self.tombstones)
+        self.matched: dict[tuple[UUID, UUID], str] = {}
+        self.near = {key: set(found) for key, found in loaded.people.near.items()}
+        self.earlier = dict(loaded.people.earlier)
+        people = loaded.people._replace(near=self.near, earlier=self.earlier)
+        self.world = world._replace(loads=self.loads, tombstones=self.tombstones, people=people)
         self.referrals: dict[UUID, Referral] = dict(loaded.referrals)
         self.changed: dict[UUID, None] = {}
         self.decisions: dict[UUID, bytes] = {}
@@ -125,6 +131,8 @@ class Work:
         if state is not None and decision:
             self.referrals[state.id] = state
             self.changed[state.id] = None
+            if state.id in self.earlier:
+                self.earlier[state.id] = earlier(state)
         outcome = "applied" if decision else "no-effect"
         self.inbox.append(InboxRow(arrival, outcome, version=state.version if state else None))
 
@@ -147,6 +155,11 @@ class Work:
             self.reviewed.add(state.id)
         if isinstance(event, e.HopRequested):
             self.loads[event.organization] = self.loads.get(event.organization, 0) + 1
+        if isinstance(event, e.ReferralReceived):
+            self.matched |= {(key, state.person_key): state.sender for key in event.match_keys}
+            for key in (state.person_key, *event.match_keys):
+                self.near.setdefault(key, set()).add(state.id)
+            self.earlier[state.id] = earlier(state)
         hop = state.hop(getattr(event, "hop", ""))
         self.history.append(
             Written(

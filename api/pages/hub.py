@@ -15,6 +15,7 @@ from api.pages.asking import ask
 from api.pages.forms import fields, form, go
 from api.pages.render import page
 from api.pages.visit import PAGE, SQL, Opened, cut, opened, organizations, position, show_for, turned, visible
+from api.persons import links_of
 from producers import envelope
 from referrals import words
 
@@ -24,8 +25,9 @@ async def queue(request: Request) -> Response:
     principal = principal_of(request)
     async with context(request).database.reading(principal) as connection:
         rows = await connection.fetch(SQL["queue"], principal.organization, *position(request), PAGE + 1)
+        found, _ = await links_of(connection, "proposed", None, PAGE)
     rows, last = cut(rows)
-    model = hub_models.queue(await show_for(request), visible(request, rows), turned(request, last))
+    model = hub_models.queue(await show_for(request), visible(request, rows), turned(request, last), found)
     return page(request, "hub_queue.html", model)
 
 

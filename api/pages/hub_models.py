@@ -6,6 +6,7 @@ Comes in: referrals as api.views gives them, the last decision, services found. 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from api.pages import likeness
 from api.pages.clinic_models import detail
 from api.pages.routing import advantages, rule
 from api.pages.show import Model, Show, View
@@ -14,14 +15,22 @@ BASE = "/hub/referrals"
 PLACES = 30
 
 
-def queue(show: Show, referrals: Iterable[View], cursors: Model) -> Model:
-    """The referrals that wait for a navigator."""
+def queue(show: Show, referrals: Iterable[View], cursors: Model, links: Iterable[View] = ()) -> Model:
+    """The referrals that wait for a navigator, and the persons of two senders that look like one."""
     return {
         "title": show.text("hub.heading"),
         "live": True,
         "rows": [row(show, r) for r in referrals],
+        "links": [link(show, found) for found in links],
         **cursors,
     }
+
+
+def link(show: Show, found: View) -> Model:
+    """One proposed link: whose persons, and which fields agree."""
+    one, other = (show.organization(sender) for sender in found["senders"])
+    who = show.text("hub.links-who", one=one, other=other)
+    return {"href": f"/hub/links/{found['id']}", "who": who, "said": likeness.said(show, found)}
 
 
 def row(show: Show, referral: View) -> Model:

@@ -27,7 +27,7 @@ NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
 # what a page may say after a redirect (`?done=`): the code is also its string, `flash.<code>`
 FLASHES = (
     *("sent", "cancelled", "accept", "reject", "start", "hold", "resume", "complete", "fail", "note"),
-    *("assigned", "pending", "logged-out"),
+    *("assigned", "linked", "pending", "logged-out"),
 )
 
 

@@ -20,6 +20,15 @@ from tests.unit.pages_samples import (
     rows,
 )
 
+LINK = {
+    "id": "6f1f0f5e-2f1c-5a9e-8a55-0c1d2e3f4a5b",
+    "senders": ["riverside-clinic", "lakeview-health"],
+    "score": 93,
+    "same": ["birth_date", "phone"],
+    "alike": ["family_name"],
+    "differing": [],
+}
+
 
 def models(language: str = "en", says: str = "") -> dict[str, list[dict[str, Any]]]:
     """Every page template with the models it must draw; `says` stands in every text field."""
@@ -155,7 +164,7 @@ def _watch(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
     chooser = hub_models.chooser(show, waiting, events(says), decision(says), found, chosen)
     chooser |= {"domain": "food-insecurity", "query": says, "domains": show.text.choices("domains")}
     return {
-        "hub_queue.html": [hub_models.queue(show, [waiting], none), hub_models.queue(show, [], none)],
+        "hub_queue.html": [hub_models.queue(show, [waiting], none, [LINK]), hub_models.queue(show, [], none)],
         "hub_referral.html": [chooser, chooser | {"services": [], "routing": None}],
         "state.html": [
             watch_models.state(show, county, {"food-insecurity": 150, "homelessness": 4}, {"requested": 154}),

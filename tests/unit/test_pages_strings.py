@@ -20,7 +20,7 @@ from api.pages import (
     when,
 )
 from api.pages.text import LANGUAGES, Text, chosen, strings
-from referrals import rules, words
+from referrals import matching, rules, words
 from referrals.measures import definitions
 
 FOLDER = Path(str(resources.files("api")))
@@ -36,6 +36,7 @@ FAMILIES: dict[str, set[str]] = {
     "hub-next": set(words.table("review_reasons")),
     "measure": set(definitions()),
     "measure-title": set(definitions()),
+    "field": {*matching.policy().weights, "person_id", "confirmed_link"},
     "cbo-sentence": {str(s) for s in words.HopStatus},
 }
 # keys that code puts together from a literal and a code of its own tables
@@ -53,6 +54,7 @@ MADE = {
     *(f"funnel.{s}" for s in funnel.STEPS),
     *(f"home.step-{s}{end}" for s, _ in front_models.STEPS for end in ("", "-text")),
     *(f"mco.{h}" for h in (*plan_models.HEADINGS, *plan_models.LIST_HEADINGS)),
+    *(f"likeness.{part}" for part in ("same", "alike", "differing")),
     *(f"form.{c}" for c in ("yes", "no", "unsure")),
     *(f"{key}.{form}" for _, _, key in when.UNITS for form in ("one", "other")),
 }
