@@ -176,6 +176,12 @@ def service_changed(said: Said, service: Service, body: Mapping[str, Any]) -> Re
     return _record("service_changed.v1", said, topics.DIRECTORY, UUID(service.id), fields)
 
 
+def service_ended(said: Said, service: str, source: str, version: int) -> Record:
+    """A source lists a service no more; `version` is the one it replaced."""
+    fields = {"service_id": service, "source": source, "version": version}
+    return _record("service_ended.v1", said, topics.DIRECTORY, UUID(service), fields)
+
+
 def capacity_changed(said: Said, service: UUID, body: Mapping[str, Any]) -> Record:
     """A CBO says how much room a service has, or when it is closed."""
     fields = {"service_id": str(service), "body": msgspec.json.encode(body)}

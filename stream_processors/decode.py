@@ -183,6 +183,12 @@ def _service(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
     return c.RecordFact("service", stream_id, "service-changed", data), "service", stream_id
 
 
+def _service_ended(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+    data = {"source": fields["source"], "version": fields["version"]}
+    stream_id = UUID(fields["service_id"])
+    return c.RecordFact("service", stream_id, "service-ended", data), "service", stream_id
+
+
 def _recorded(
     kind: str, type: str, id_field: str, keep: tuple[str, ...]
 ) -> Callable[[Raw, Fields], tuple[c.RecordFact, str, UUID]]:
@@ -251,6 +257,7 @@ _READERS: dict[str, Callable[[Raw, Fields], tuple[c.Command | c.RecordFact, str,
     "services_delivered.v1": _delivered,
     "deadline_due.v1": _deadline,
     "service_changed.v1": _service,
+    "service_ended.v1": _service_ended,
     "capacity_changed.v1": _recorded("capacity", "capacity-changed", "service_id", ()),
     "consent_changed.v1": _recorded("consent", "consent-changed", "consent_id", ("person_key", "action")),
     "screening_recorded.v1": _recorded("screening", "screening-recorded", "screening_id", ("person_key",)),
