@@ -83,7 +83,9 @@ class Show(Struct, frozen=True):
         """The whole state in one sentence, for the sender, the plan and the hub."""
         status = str(referral["status"])
         hop, reason = self.hop(referral), self.reason(status, self.code(referral))
-        organization = self.organization(hop["organization"] if hop else None)
+        asked = [h for h in referral.get("hops") or [] if h["status"] == "requested"] if hop else []
+        named = asked if status == "requested" and asked else [hop or {"organization": None}]
+        organization = self.text("and").join(self.organization(h["organization"]) for h in named)
         said = self.text.of("sentence", status, organization=organization)
         due = self.due(referral)
         tail = reason or (due["relative"] if due else "")
