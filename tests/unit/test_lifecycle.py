@@ -250,8 +250,10 @@ ANSWERS = st.sampled_from(
     ]
 )
 ACTORS = st.sampled_from(
-    ["clinic", "other-clinic", "plan", "hub", "pantry-1", "pantry-2", "pantry-3", "pantry-4", "exchange"]
-    + ["hub for pantry-3", "hub for pantry-4"]
+    [
+        *("clinic", "other-clinic", "plan", "hub", "exchange", "hub for pantry-3", "hub for pantry-4"),
+        *("pantry-1", "pantry-2", "pantry-3", "pantry-4"),
+    ]
 )
 
 
