@@ -19,6 +19,7 @@ from infra import kafka
 from infra.postgres import pool
 from infra.settings import Settings, settings
 from stream_processors import metrics
+from stream_processors.coverage import CoverageTeller
 from stream_processors.exchange import Exchange
 from stream_processors.inbox import Inbox
 from stream_processors.linker import Linker
@@ -87,6 +88,7 @@ def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
     _serve(app, "Exchange", consume)
     _serve(app, "Relays", relay)
     _serve(app, "Timers", lambda: Timers(url, login).run())
+    _serve(app, "Coverage", lambda: CoverageTeller(url, login).run())
     _serve(app, "Linker", lambda: Linker(url, login).run())
 
 
