@@ -30,6 +30,10 @@ REASONS = {
 }
 
 
+# ends that a hop brings about, or else the hub
+ENDED = frozenset({"completed", "failed"})
+
+
 class Show(Struct, frozen=True):
     """What turns views into words: the language, the time, the names of organizations and services."""
 
@@ -87,6 +91,8 @@ class Show(Struct, frozen=True):
         named = asked if status == "requested" and asked else [hop or {"organization": None}]
         organization = self.text("and").join(self.organization(h["organization"]) for h in named)
         said = self.text.of("sentence", status, organization=organization)
+        if status in ENDED and status not in {h["status"] for h in referral.get("hops") or []}:
+            said = self.text("sentence.closed-by-hub")
         due = self.due(referral)
         tail = reason or (due["relative"] if due else "")
         return f"{said}: {tail}" if reason else f"{said} - {tail}" if tail else said
