@@ -73,6 +73,10 @@ class Authorize(Struct, frozen=True):
     details: dict[str, Any] = {}
 
 
+class CoverageReached(Struct, frozen=True):
+    """A spell of the referral's member changed, began or is over: its payer is looked up again."""
+
+
 class DeadlineDue(Struct, frozen=True):
     """A durable deadline came due; stale when its generation is no longer the hop's number."""
 
@@ -87,7 +91,7 @@ class ConsentReached(Struct, frozen=True):
     effect: str
 
 
-Command = Submit | Cancel | Respond | Assign | Authorize | DeadlineDue | ConsentReached
+Command = Submit | Cancel | Respond | Assign | Authorize | DeadlineDue | CoverageReached | ConsentReached
 
 
 class RecordFact(Struct, frozen=True):

@@ -12,13 +12,15 @@ from referrals import events as e
 from referrals import words
 from referrals.answering import respond
 from referrals.cancelling import cancel
+from referrals.covering import reached
 from referrals.errors import RejectionReason as No
 from referrals.offers import expired
 from referrals.placing import World
 from referrals.reviewing import Decision, assign
 from referrals.state import Referral
 from referrals.submitting import submit
-from referrals.withdrawing import barred, marked, reached
+from referrals.withdrawing import barred, marked
+from referrals.withdrawing import reached as consent_reached
 
 
 def decide(state: Referral | None, command: c.Command, envelope: c.Envelope, world: World) -> Decision:
@@ -66,5 +68,6 @@ _DECIDE: dict[type[Any], Callable[[Referral, Any, c.Envelope, World], Decision]]
     c.Assign: assign,
     c.Authorize: _authorize,
     c.DeadlineDue: _deadline_due,
-    c.ConsentReached: reached,
+    c.CoverageReached: reached,
+    c.ConsentReached: consent_reached,
 }

@@ -14,7 +14,9 @@ from referrals import ids
 from referrals.commands import Envelope
 from referrals.consent import Cover, Records
 from referrals.contracts import contracts
+from referrals.coverage import Known
 from referrals.directory import Directory, Service
+from referrals.duplicates import People
 from referrals.permitting import standing
 from referrals.route import route
 from referrals.state import Referral
@@ -27,6 +29,8 @@ class World(NamedTuple):
 
     `organizations`: id -> type of the active ones. `loads`: open hops per organization. `seal`: bytes -> bytes.
     `tombstones`: referral id -> reason, of the cancels that came before their submission.
+    `coverage`: the members of this batch and the spells known of them (referrals/coverage.py).
+    `people`: what was loaded about the persons of this batch (referrals/duplicates.py).
     `open`: sealed bytes -> the submission; ValueError when it cannot be. `trust`: service -> 0..1, 1 when absent.
     `consents`: person key -> recorded consents, held until the batch commits; `links`: person key -> the same person's.
     """
@@ -41,6 +45,8 @@ class World(NamedTuple):
     tombstones: Mapping[UUID, str] = MappingProxyType({})
     consents: Mapping[UUID, Records] = MappingProxyType({})
     links: Mapping[UUID, frozenset[UUID]] = MappingProxyType({})
+    coverage: Known = Known()
+    people: People = People()
 
     def requests(
         self,

@@ -10,8 +10,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from referrals import capacity, consenting
+from referrals import capacity, consenting, linking, listing
 from referrals import commands as c
+from referrals.covering import MEMBER, SPELL, member_known, spell_said
 from referrals.errors import RejectionReason as No
 from referrals.sharing import sharing
 
@@ -53,7 +54,14 @@ def _as_said(before: Stream | None, command: c.RecordFact, envelope: c.Envelope)
     return command
 
 
-RECORDS: dict[str, Record] = {"capacity": capacity.recorded, consenting.KIND: consenting.consent_said}
+RECORDS: dict[str, Record] = {
+    "capacity": capacity.recorded,
+    SPELL: spell_said,
+    MEMBER: member_known,
+    "service": listing.recorded,
+    linking.KIND: linking.record,
+    consenting.KIND: consenting.consent_said,
+}
 
 # Type of fact -> the types of organization that may say it of another's stream.
 ON_BEHALF: Mapping[str, frozenset[str]] = {

@@ -12,10 +12,14 @@ import msgspec
 from msgspec import structs
 
 from infra.postgres import Connection, affected, queries
+from referrals.commands import CoverageReached
+from referrals.covering import MEMBER
 from referrals.state import Referral
 from referrals.streams import Stream
 from stream_processors import consents, rows
 from stream_processors.decode import Arrival, Poison
+from stream_processors.members import load_members, member_keys
+from stream_processors.persons import load_people
 from stream_processors.work import Loaded, Work
 
 SQL = queries("stream_processors", "store.sql")
@@ -35,7 +39,7 @@ async def lock_progress(connection: Connection, places: Iterable[Place]) -> dict
     return {(r["topic"], r["partition"]): r["next_offset"] for r in held}
 
 
-async def load(connection: Connection, records: Sequence[Arrival | Poison]) -> Loaded:
+async def load(connection: Connection, records: Sequence[Arrival | Poison], match_secret: bytes) -> Loaded:
     """Lock the lanes, then the people, ascending; in statements of their own, read what the records are about."""
     arrivals = [r for r in records if isinstance(r, Arrival)]
     lanes = await connection.fetch(SQL["lock_lanes"], sorted({r.lane for r in records}))
@@ -47,12 +51,17 @@ async def load(connection: Connection, records: Sequence[Arrival | Poison]) -> L
     held = await consents.hold(connection, arrivals, known)
     others = sorted({(a.kind, a.stream_id) for a in arrivals if a.kind != "referral"})
     streams = await connection.fetch(SQL["load_streams"], *columns(others, 2)) if others else []
+    members = member_keys(records, match_secret)
+    looking = {a.stream_id for a in arrivals if isinstance(a.command, CoverageReached)}
+    covered = await load_members(connection, members.values(), (known[id] for id in looking & known.keys()))
     return Loaded(
         seen={(r["tenant"], r["event_id"]): r["payload_sha256"] for r in seen},
         referrals=known,
-        streams={(r["kind"], r["id"]): _stream(r) for r in streams},
+        streams={(r["kind"], r["id"]): _stream(r) for r in streams} | covered,
         lanes={r["lane"]: r["seq"] for r in lanes},
-        tombstones=await _tombstones(connection, set(wanted) - set(known)),
+        tombstones=await _tombstones(connection, set(wanted) - known.keys()),
+        people=await load_people(connection, records, known, match_secret),
+        members=members,
         held=held,
     )
 
@@ -98,12 +107,21 @@ async def _save_referrals(connection: Connection, work: Work) -> None:
     await _many(connection, "insert_referrals", new)
     if old and affected(await connection.execute(SQL["update_referrals"], *columns(old))) != len(old):
         raise Overtaken("a referral's version moved under its lane lock")
+    await _save_persons(connection, work)
     await _many(connection, "save_hops", [row for r in changed for row in rows.hop_rows(r, before.get(r.id))])
     due = [rows.deadline_row(r) for r in changed if r.response_due is not None]
     idle = [r.id for r in changed if r.response_due is None and r.id in before]
     if idle:
         await connection.execute(SQL["clear_deadlines"], idle)
     await _many(connection, "save_deadlines", due)
+
+
+async def _save_persons(connection: Connection, work: Work) -> None:
+    """Match keys that are new; their persons wait to be compared with those of other senders (linker.py)."""
+    if work.matched:
+        keys = [(*pair, sender) for pair, sender in work.matched.items()]
+        new = await connection.fetch(SQL["save_match_keys"], *columns(keys))
+        await _many(connection, "wait_for_linker", sorted({(r["person_key"], r["tenant"]) for r in new}))
 
 
 async def _save_streams(connection: Connection, work: Work) -> None:
@@ -114,6 +132,7 @@ async def _save_streams(connection: Connection, work: Work) -> None:
     await _many(connection, "save_services", services)
     consented = [row for key in at for row in rows.consent_rows(*key, work.streams[key])]
     await _many(connection, "save_consents", consented)
+    await _many(connection, "wait_for_coverage", sorted((id,) for kind, id in at if kind == MEMBER))
     if changed := [w.stream_id for w in work.history if w.kind in DIRECTORY]:
         await _many(connection, "bump_directory", [(len(changed),)])
         await connection.execute(SQL["note_changed"], sorted(set(changed)))

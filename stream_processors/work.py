@@ -15,18 +15,23 @@ from referrals import consenting
 from referrals import events as e
 from referrals.cancelling import cancel_unknown
 from referrals.consent import Records
+from referrals.coverage import Known, Spells
+from referrals.covering import MEMBER, SPELL, keyed, spells_of
+from referrals.duplicates import People, earlier
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
 from referrals.evolve import evolve
-from referrals.ids import event_id, origin_id
+from referrals.ids import origin_id
 from referrals.lifecycle import decide
 from referrals.placing import World
 from referrals.state import Referral
 from referrals.streams import Stream, owner_of
 from referrals.streams import record as recorded
-from referrals.words import TERMINAL, Channel
-from stream_processors.consents import Held
+from referrals.words import Channel
+from stream_processors.consents import Held, reaches
 from stream_processors.decode import EXCHANGE, Arrival, Poison, Raw
+from stream_processors.written import InboxRow as InboxRow
+from stream_processors.written import Written as Written
 
 Key = tuple[str, UUID]
 
@@ -39,36 +44,9 @@ class Loaded(NamedTuple):
     streams: Mapping[Key, Stream]
     lanes: Mapping[int, int]
     tombstones: Mapping[UUID, str] = MappingProxyType({})
+    people: People = People()
+    members: Mapping[Key, UUID] = MappingProxyType({})
     held: Held = Held()
-
-
-class Written(NamedTuple):
-    """One row of history."""
-
-    lane: int
-    lane_seq: int
-    kind: str
-    stream_id: UUID
-    version: int
-    type: str
-    envelope: c.Envelope
-    tenant: str
-    sender: str | None
-    recipients: tuple[str, ...]
-    payer: str | None
-    status: str | None
-    data: bytes
-    sealed: bytes
-
-
-class InboxRow(NamedTuple):
-    """The recorded outcome of one event id; `version` is the stream's after it."""
-
-    arrival: Arrival
-    outcome: str
-    reason: str | None = None
-    detail: str | None = None
-    version: int | None = None
 
 
 class Work:
@@ -79,7 +57,18 @@ class Work:
         self.loads: dict[str, int] = dict(world.loads)
         self.tombstones: dict[UUID, str] = dict(loaded.tombstones)
         self.consents: dict[UUID, Records] = dict(loaded.held.consents)
-        self.world = world._replace(loads=self.loads, tombstones=self.tombstones, consents=self.consents)
+        self.matched: dict[tuple[UUID, UUID], str] = {}
+        self.near = {key: set(found) for key, found in loaded.people.near.items()}
+        self.earlier = dict(loaded.people.earlier)
+        people = loaded.people._replace(near=self.near, earlier=self.earlier)
+        self.world = world._replace(
+            loads=self.loads,
+            tombstones=self.tombstones,
+            people=people,
+            consents=self.consents,
+            links=loaded.held.links,
+            coverage=Known(loaded.members, self._spells),
+        )
         self.referrals: dict[UUID, Referral] = dict(loaded.referrals)
         self.changed: dict[UUID, None] = {}
         self.decisions: dict[UUID, bytes] = {}
@@ -130,6 +119,8 @@ class Work:
         if state is not None and decision:
             self.referrals[state.id] = state
             self.changed[state.id] = None
+            if state.id in self.earlier:
+                self.earlier[state.id] = earlier(state)
         outcome = "applied" if decision else "no-effect"
         self.inbox.append(InboxRow(arrival, outcome, version=state.version if state else None))
 
@@ -152,6 +143,11 @@ class Work:
             self.reviewed.add(state.id)
         if isinstance(event, e.HopRequested):
             self.loads[event.organization] = self.loads.get(event.organization, 0) + 1
+        if isinstance(event, e.ReferralReceived):
+            self.matched |= {(key, state.person_key): state.sender for key in event.match_keys}
+            for key in (state.person_key, *event.match_keys):
+                self.near.setdefault(key, set()).add(state.id)
+            self.earlier[state.id] = earlier(state)
         hop = state.hop(getattr(event, "hop", ""))
         self.history.append(
             Written(
@@ -175,6 +171,8 @@ class Work:
     def _record(self, arrival: Arrival, command: c.RecordFact) -> None:
         key, envelope = (command.kind, command.stream_id), arrival.envelope
         before = self.streams.get(key)
+        if command.kind == SPELL:
+            command = keyed(command, self.loaded.members.get((envelope.organization, envelope.event_id)))
         fact = recorded(before, command, envelope, self.world.organizations)
         if isinstance(fact, c.Rejection):
             self._reject(arrival, fact)
@@ -195,19 +193,18 @@ class Work:
 
     def _consented(self, arrival: Arrival, owner: str, before: Stream | None, fact: c.RecordFact) -> None:
         """A consent changed: later records see it at once, and every open referral it concerns is told."""
-        now = consenting.recorded(fact.data)
+        now, was = consenting.recorded(fact.data), consenting.recorded(before.data) if before else None
         assert now is not None
-        person, id = now.person_key, fact.stream_id
-        self.consents[person] = {**self.consents.get(person, {}), id: now.known}
-        mine = [r for r in self.referrals.values() if r.person_key == person]
-        known = {r.id: r for r in (*self.loaded.held.open, *mine) if r.person_key == person}
-        open_ones = [r for r in known.values() if r.status not in TERMINAL]
-        was = consenting.recorded(before.data) if before else None
-        for referral, effect in consenting.effects(id, was, now, owner, open_ones).items():
-            said = {"referral_id": str(referral), "consent_id": str(id), "effect": effect}
-            command = event_id(EXCHANGE, "consent", str(arrival.envelope.event_id), str(referral))
-            key, data = (consenting.REACH, command), msgspec.json.encode(said)
+        known = self.consents.get(now.person_key, {})
+        self.consents[now.person_key] = {**known, fact.stream_id: now.known}
+        for id, data in reaches(self.loaded.held, arrival, was, fact, self.referrals.values()):
+            key = (consenting.REACH, id)
             self._other(arrival.lane, key, 1, consenting.REACHED, arrival.envelope, data, b"", owner)
+
+    def _spells(self, member: UUID) -> Spells:
+        """What is known of a member's coverage, this batch's own included."""
+        stream = self.streams.get((MEMBER, member))
+        return spells_of(stream.data) if stream else {}
 
     def _reject(self, arrival: Arrival, rejection: c.Rejection) -> None:
         state = self.referrals.get(arrival.stream_id)

@@ -124,7 +124,9 @@ async def relay(bench: Bench) -> int:
 async def test_a_revoked_consent_never_has_an_open_hop(bench: Bench) -> None:
     chance = random.Random(8)
     await bench.router.apply(*(submission(n) for n in range(1, ROUNDS, 2)))
-    known = (submission(n, "OTHER", "O") for n in range(0, ROUNDS, 2))  # new people are made one by one anyway
+    known = (
+        submission(n, "OTHER", "O") for n in range(0, ROUNDS, 2)
+    )  # new people are made one by one anyway
     await bench.router.apply(*known)
     for number in range(ROUNDS):
         routed = await rejection(bench, number) if number % 2 else submission(number)
