@@ -112,7 +112,9 @@ with inbox_origin as (
         case when topic like 'intake.%' and topic <> 'intake.api' then substr(topic, 8) else tenant end as origin
     from inbox),
 first_fact as (
-    select h.kind, h.stream_id, i.origin
+    select h.kind, h.stream_id,  -- the hub may end another's consent
+        case when h.kind in ('consent', 'consent-reach') then coalesce(h.on_behalf_of, i.origin) else i.origin end
+            as origin
     from history h
     join inbox_origin i on i.tenant = h.actor_organization and i.event_id = h.event_id
     where h.version = 1 and h.kind <> 'refusal'),

@@ -9,7 +9,6 @@ create table person_consent (
     record jsonb not null
 ) with (fillfactor = 80);
 create index person_consent_person on person_consent (person_key);
-create index referral_person on referral (person_key);
 create index referral_consent on referral (sender, (state ->> 'consent_id')) where state ->> 'consent_id' is not null;
 
 grant select, insert, update on person_lock, person_consent to refex_writer;
