@@ -50,7 +50,7 @@ async def test_every_projection_is_what_history_makes_of_it(api: Api) -> None:
     assert empty == set(), "each projection must be compared with rows in it: extend tests/support/story.py"
     async with api.owner() as owner:
         assert result.events == await owner.fetchval("select count(*) from history")
-        assert await owner.fetchval("select count(*) from rebuilt.referral") == 7
+        assert await owner.fetchval("select count(*) from rebuilt.referral") == 8
     again = await command.alone(where(api), "rebuilt", "archive", True)
     assert again.tables == result.tables, "what an earlier rebuild made is made anew"
 

@@ -34,12 +34,26 @@ async def tell(api: Api) -> None:
         assert cancelled.status_code == 200
         absent = new(consent={"status": "absent"})
         assert (await clinic.post("/v1/referrals", json=absent)).status_code == 202
+    await _consents(api)
     await _answered(api, asked[2], ("accept", {}), ("start", {}))
     held = {"reason": "waiting-client", "review_date": f"{now + timedelta(days=9):%Y-%m-%d}"}
     await _answered(api, asked[3], ("accept", {}), ("hold", held))
     done = {"outcome": {"code": "service-provided", "need": "resolved"}, "note": "synthetic"}
     await _answered(api, asked[4], ("accept", {}), ("start", {}), ("complete", done))
     await api.broker.send([_too_late(asked[4], now)])
+
+
+async def _consents(api: Api) -> None:
+    """One that stays in force and one that the hub ends, with a referral open under it."""
+    person = new()["person"] | {"person_id": "P-consents"}
+    await api.submitted(person=person, consent={"status": "active", "id": "C-2"})
+    async with api.http("clinic-a") as clinic:
+        for own_id in ("C-1", "C-2"):
+            put = await clinic.put(f"/v1/consents/{own_id}", json={"person_id": "P-consents"})
+            assert put.status_code == 200, put.text
+    async with api.http("hub") as hub:
+        said = {"organization": "clinic-a", "person_id": "P-consents"}
+        assert (await hub.post("/v1/consents/C-2/revoke", json=said)).status_code == 200
 
 
 def _too_late(referral: dict[str, Any], now: datetime) -> Record:
