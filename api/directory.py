@@ -26,7 +26,7 @@ from producers import envelope
 from referrals import words
 from referrals.check import parse_date
 from referrals.directory import Service
-from referrals.score import distance_km
+from referrals.globe import distance_km
 from referrals.wanted import language_code
 
 SQL = queries("api", "directory.sql")

@@ -3,13 +3,12 @@
 Comes in: rows already read. Goes out: look-ups. Must never read a file or a database itself.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from msgspec import Struct
 
-T = TypeVar("T")
 NEAREST = 400
 
 
@@ -58,6 +57,8 @@ class Service(Struct, frozen=True, kw_only=True):
     assured_date: str | None = None
     capacity_status: str | None = None
     capacity_updated: str | None = None
+    capacity_available: int | None = None
+    capacity_version: int = 0
 
     def closed_on(self, day: date) -> bool:
         """Whether a dated closure is in force; opening hours are not asked."""
@@ -77,7 +78,6 @@ class Directory:
         self._in_zip: dict[tuple[str, str], dict[str, Service]] = {}
         self._statewide: dict[str, dict[str, Service]] = {}
         self._centres: dict[str, tuple[float, float] | None] = {}
-        self._notes: dict[str, dict[str, Any]] = {}
         self._around: dict[tuple[str, str], list[Service]] = {}
         for service in self.services.values():
             for domain in service.domains:
@@ -105,12 +105,6 @@ class Directory:
     def of(self, domain: str, organization: str | None) -> Iterable[Service]:
         """One organization's services of the need, wherever they are."""
         return self._of.get((domain, organization or ""), ())
-
-    def noted(self, what: str, make: Callable[[Service], T]) -> dict[str, T]:
-        """What one function makes of each service alone, by id: made once, kept with the snapshot."""
-        if what not in self._notes:
-            self._notes[what] = {id: make(service) for id, service in self.services.items()}
-        return self._notes[what]
 
     def around(self, domain: str, postal_code: str | None) -> list[Service]:
         """The services of the need nearest to a ZIP's region (its first three digits), at most NEAREST of them.

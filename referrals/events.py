@@ -69,12 +69,12 @@ class ReferralEnteredInError(_Event, frozen=True, tag="referral-entered-in-error
     reason: str
 
 
-class ExcludedBy(Struct, frozen=True):
+class ExcludedBy(Struct, frozen=True, gc=False):
     rule: str
     detail: str
 
 
-class Candidate(Struct, frozen=True, omit_defaults=True):
+class Candidate(Struct, frozen=True, omit_defaults=True, gc=False):
     service: str
     organization: str
     excluded_by: ExcludedBy | None = None
@@ -105,6 +105,8 @@ class HopRequested(_Event, frozen=True, tag="hop-requested"):
     organization: str
     service: str
     due_at: datetime
+    capacity_version: int | None = None
+    """The capacity statement that this request takes a place of; None where the service states no number."""
 
 
 class HopEvent(_Event, frozen=True):

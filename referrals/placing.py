@@ -3,8 +3,8 @@
 Comes in: the referral, the world as loaded, whom this event has just tried. Goes out: facts. Pure.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
@@ -15,9 +15,20 @@ from referrals.commands import Envelope
 from referrals.contracts import contracts
 from referrals.directory import Directory, Service
 from referrals.route import route
+from referrals.standing import Standings
 from referrals.state import Referral
 from referrals.submission import Submission
 from referrals.wanted import Wanted, coded, personal
+
+Need = tuple[UUID, str]
+
+
+class Help(NamedTuple):
+    """Where a person's need is met or was: by which referral and organization, until when (None = still)."""
+
+    referral: UUID
+    organization: str
+    until: datetime | None
 
 
 class World(NamedTuple):
@@ -25,7 +36,8 @@ class World(NamedTuple):
 
     `organizations`: id -> type of the active ones. `loads`: open hops per organization. `seal`: bytes -> bytes.
     `tombstones`: referral id -> reason, of the cancels that came before their submission.
-    `open`: sealed bytes -> the submission; ValueError when it cannot be. `trust`: service -> 0..1, 1 when absent.
+    `open`: sealed bytes -> the submission; ValueError when it cannot be. `standings`: how each service stands.
+    `receiving`: by person and need, where this person is helped or was lately.
     """
 
     directory: Directory
@@ -34,8 +46,9 @@ class World(NamedTuple):
     hub: str
     seal: Callable[[bytes], bytes]
     open: Callable[[bytes], Submission]
-    trust: Mapping[str, float] = MappingProxyType({})
+    standings: Standings = Standings()
     tombstones: Mapping[UUID, str] = MappingProxyType({})
+    receiving: Mapping[Need, Iterable[Help]] = MappingProxyType({})
 
     def request(self, state: Referral, service: Service, at: datetime) -> e.HopRequested:
         """The fact that asks a service: the next hop, with its deadline from the contract."""
@@ -52,6 +65,7 @@ def hop_requested(
         organization=service.organization,
         service=service.id,
         due_at=at + contracts()[contract].first_response(priority),
+        capacity_version=None if service.capacity_available is None else service.capacity_version,
     )
 
 
@@ -72,7 +86,22 @@ def decide(
     """The routing decision; the submission is opened for it once, and not kept."""
     submission = world.open(state.sealed) if state.sealed else None
     asking = wanted(state, submission, at.date(), asked)
-    return route(asking, world.directory, world.loads, at, world.trust)
+    if world.standings.policy.already_receiving == "exclude":
+        asking = asking._replace(receiving=asking.receiving | receiving(state.id, _need(state), at, world))
+    return route(asking, world.directory, world.loads, at, world.standings)
+
+
+def receiving(referral: UUID, need: Need, at: datetime, world: World) -> frozenset[str]:
+    """The organizations that help this person with this need by another referral, or did lately."""
+    lately = at - timedelta(days=world.standings.policy.already_receiving_days)
+    helps = world.receiving.get(need, ())
+    return frozenset(
+        h.organization for h in helps if h.referral != referral and (h.until is None or h.until >= lately)
+    )
+
+
+def _need(state: Referral) -> Need:
+    return (state.person_key, state.domain)
 
 
 def wanted(

@@ -28,6 +28,7 @@ class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
     answered_at: datetime | None = None
     reason: str | None = None
     waitlist: dict[str, Any] | None = None
+    capacity_version: int | None = None
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True):
@@ -177,6 +178,7 @@ def _hop_requested(state: Referral, event: e.HopRequested, sealed: bytes, at: da
         status=HopStatus.REQUESTED,
         requested_at=at,
         due_at=event.due_at,
+        capacity_version=event.capacity_version,
     )
     return {"hops": (*state.hops, hop), "status": ReferralStatus.REQUESTED, "reason": None, "detail": None}
 

@@ -20,7 +20,7 @@ from api.pages import (
     when,
 )
 from api.pages.text import LANGUAGES, Text, chosen, strings
-from referrals import rules, words
+from referrals import rules, standing, words
 from referrals.measures import definitions
 
 FOLDER = Path(str(resources.files("api")))
@@ -32,7 +32,7 @@ FAMILIES: dict[str, set[str]] = {
     "priority": set(words.PRIORITIES),
     "consent": set(words.CONSENT_STATUSES),
     "event": set(timeline.ICONS),
-    "rule": {name for name, _ in rules.RULES},
+    "rule": {name for name, _ in (*rules.RULES, *standing.SHUT)},
     "hub-next": set(words.table("review_reasons")),
     "measure": set(definitions()),
     "measure-title": set(definitions()),
