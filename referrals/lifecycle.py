@@ -40,6 +40,8 @@ def _assign(state: Referral, command: c.Assign, envelope: c.Envelope, world: Wor
         return c.Rejection(No.UNKNOWN_SERVICE, "pick an active service of the directory")
     if any(h.organization == service.organization for h in state.hops):
         return c.Rejection(No.ILLEGAL, "this organization was asked before; pick another")
+    if (full := world.standings.full(service, envelope.at.date())) is not None:
+        return c.Rejection(No.ILLEGAL, f"{full}; pick another service")
     chosen = e.ServiceAssigned(service=service.id, organization=service.organization, reason=command.reason)
     return (e.Fact(chosen), e.Fact(world.request(state, service, envelope.at)))
 

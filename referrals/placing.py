@@ -3,8 +3,8 @@
 Comes in: the referral, the world as loaded, whom this event has just tried. Goes out: facts. Pure.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
@@ -14,21 +14,12 @@ from referrals import ids
 from referrals.commands import Envelope
 from referrals.contracts import contracts
 from referrals.directory import Directory, Service
+from referrals.receiving import Help, Need, need_of, receiving
 from referrals.route import route
 from referrals.standing import Standings
 from referrals.state import Referral
 from referrals.submission import Submission
 from referrals.wanted import Wanted, coded, personal
-
-Need = tuple[UUID, str]
-
-
-class Help(NamedTuple):
-    """Where a person's need is met or was: by which referral and organization, until when (None = still)."""
-
-    referral: UUID
-    organization: str
-    until: datetime | None
 
 
 class World(NamedTuple):
@@ -37,7 +28,7 @@ class World(NamedTuple):
     `organizations`: id -> type of the active ones. `loads`: open hops per organization. `seal`: bytes -> bytes.
     `tombstones`: referral id -> reason, of the cancels that came before their submission.
     `open`: sealed bytes -> the submission; ValueError when it cannot be. `standings`: how each service stands.
-    `receiving`: by person and need, where this person is helped or was lately.
+    `helps`: by person and need, who helps already or has helped.
     """
 
     directory: Directory
@@ -48,11 +39,16 @@ class World(NamedTuple):
     open: Callable[[bytes], Submission]
     standings: Standings = Standings()
     tombstones: Mapping[UUID, str] = MappingProxyType({})
-    receiving: Mapping[Need, Iterable[Help]] = MappingProxyType({})
+    helps: Mapping[Need, tuple[Help, ...]] = MappingProxyType({})
 
     def request(self, state: Referral, service: Service, at: datetime) -> e.HopRequested:
         """The fact that asks a service: the next hop, with its deadline from the contract."""
         return hop_requested(state.id, len(state.hops) + 1, service, state.contract, state.priority, at)
+
+    def receiving(self, referral: UUID, need: Need, at: datetime) -> frozenset[str]:
+        """The organizations that help this person with this need by another referral, or did lately."""
+        days = self.standings.policy.already_receiving_days
+        return receiving(self.helps.get(need, ()), referral, at, days)
 
 
 def hop_requested(
@@ -87,21 +83,8 @@ def decide(
     submission = world.open(state.sealed) if state.sealed else None
     asking = wanted(state, submission, at.date(), asked)
     if world.standings.policy.already_receiving == "exclude":
-        asking = asking._replace(receiving=asking.receiving | receiving(state.id, _need(state), at, world))
+        asking = asking._replace(receiving=asking.receiving | world.receiving(state.id, need_of(state), at))
     return route(asking, world.directory, world.loads, at, world.standings)
-
-
-def receiving(referral: UUID, need: Need, at: datetime, world: World) -> frozenset[str]:
-    """The organizations that help this person with this need by another referral, or did lately."""
-    lately = at - timedelta(days=world.standings.policy.already_receiving_days)
-    helps = world.receiving.get(need, ())
-    return frozenset(
-        h.organization for h in helps if h.referral != referral and (h.until is None or h.until >= lately)
-    )
-
-
-def _need(state: Referral) -> Need:
-    return (state.person_key, state.domain)
 
 
 def wanted(

@@ -109,10 +109,10 @@ def _accepted(before: Hop, event: e.HopAccepted, at: datetime) -> Record:
 def _given_back(before: Hop, event: e.HopRejected | e.HopTransferred, at: datetime) -> Record:
     """By the reason's row: does it doubt the directory, does it close the service?"""
     row = words.table("reject_reasons").get(event.reason, {})
-    doubts = {"wrong": int(bool(row.get("trust"))), "closed_at": at if row.get("closes") else None}
+    told = Record(wrong=int(bool(row.get("trust"))), closed_at=at if row.get("closes") else None, answered_at=at)
     if before.status is not HopStatus.REQUESTED:
-        return Record(bounces=1, answered_at=at, **doubts)
-    return Record(asked=1, rejected=1, response_seconds=_seconds(before, at), answered_at=at, **doubts)
+        return added(told, Record(bounces=1))
+    return added(told, Record(asked=1, rejected=1, response_seconds=_seconds(before, at)))
 
 
 def _withdrawn(before: Hop, event: e.HopWithdrawn, at: datetime) -> Record:

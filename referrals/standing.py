@@ -8,7 +8,7 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import date
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 
 from referrals.directory import Service
 from referrals.events import ExcludedBy
@@ -19,6 +19,8 @@ from referrals.wanted import Policy, policy
 
 WAIT = {"capacity": 1.0, "waitlist": 0.0, "no-capacity": 0.0}
 WAIT_UNKNOWN = 0.5
+K = TypeVar("K")
+V = TypeVar("V")
 Owner = tuple[str, str]
 Places = tuple[str, str, int]
 
@@ -72,7 +74,9 @@ def _all_taken(at: Seen, s: Service) -> str | None:
 
 def _closed_itself(at: Seen, s: Service) -> str | None:
     since = closed_since(at.record)
-    return since and f"has said on {since.date()}, to a referral, that it has no room; not reopened since"
+    if since is None:
+        return None
+    return f"has said on {since.date()}, to a referral, that it has no room; not reopened since"
 
 
 def _paused(at: Seen, s: Service) -> str | None:
@@ -152,7 +156,7 @@ class Standings:
 
     def child(self) -> "Standings":
         """The same, to change without changing this one."""
-        made = Standings(self.policy, ChainMap({}, self.records), ChainMap({}, self.taken))  # type: ignore[arg-type]
+        made = Standings(self.policy, ChainMap({}, self.records), ChainMap({}, self.taken))
         made._known, made._shared = self._known, True
         return made
 
@@ -174,6 +178,10 @@ class Standings:
         taken = self.taken.get((service.id, service.organization, service.capacity_version), 0)
         return Seen(self.policy, day, self.records.get((service.id, service.organization), NOTHING), taken)
 
+    def full(self, service: Service, day: date) -> str | None:
+        """That every place of a numeric capacity is taken, in words, or None: nobody may promise more."""
+        return _all_taken(self.seen(service, day), service)
+
     def tell(self, owner: Owner, change: Record) -> None:
         """Add what a fact tells of a service to its record."""
         self.put({owner: added(self.records.get(owner, NOTHING), change)}, {})
@@ -182,6 +190,10 @@ class Standings:
         """Take places of a capacity, or give them back."""
         self.put({}, {places: self.taken.get(places, 0) + change})
 
+    def absorb(self, child: "Standings") -> None:
+        """What a child has changed is so now."""
+        self.put(_own(child.records), _own(child.taken))
+
     def put(self, records: Mapping[Owner, Record], taken: Mapping[Places, int]) -> None:
         """These records and tallies are so now, whatever was known."""
         self.records.update(records)
@@ -189,8 +201,12 @@ class Standings:
         if self._shared:
             self._known, self._shared = {day: dict(known) for day, known in self._known.items()}, False
         for known in self._known.values():
-            for key in (*records, *taken):
-                known.pop(key[0], None)
+            for id in {*(owner[0] for owner in records), *(places[0] for places in taken)}:
+                known.pop(id, None)
+
+
+def _own(mapping: MutableMapping[K, V]) -> Mapping[K, V]:
+    return cast(ChainMap[K, V], mapping).maps[0]
 
 
 def standing(at: Seen, service: Service) -> Standing:

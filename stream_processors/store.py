@@ -12,9 +12,12 @@ import msgspec
 from msgspec import structs
 
 from infra.postgres import Connection, affected, queries
+from referrals import commands as c
+from referrals import ids
+from referrals.receiving import Help, Need
 from referrals.state import Referral
 from referrals.streams import Stream
-from stream_processors import rows
+from stream_processors import rows, service_record
 from stream_processors.decode import Arrival, Poison
 from stream_processors.work import Loaded, Work
 
@@ -49,7 +52,25 @@ async def load(connection: Connection, records: Sequence[Arrival | Poison]) -> L
         streams={(r["kind"], r["id"]): _stream(r) for r in streams},
         lanes={r["lane"]: r["seq"] for r in lanes},
         tombstones=await _tombstones(connection, set(wanted) - {r["id"] for r in referrals}),
+        helps=await _helps(connection, arrivals, referrals),
     )
+
+
+async def _helps(
+    connection: Connection, arrivals: Iterable[Arrival], referrals: Iterable[asyncpg.Record]
+) -> dict[Need, tuple[Help, ...]]:
+    """Who helps the persons of this batch with the needs of this batch, or has helped."""
+    submitted = (
+        (ids.person_key(a.envelope.organization, s.person.person_id), s.need.domain)
+        for a in arrivals
+        if isinstance(a.command, c.Submit) and (s := a.command.submission)
+    )
+    needs = sorted({*submitted, *((r["person_key"], r["domain"]) for r in referrals)})
+    found: dict[Need, tuple[Help, ...]] = {}
+    for r in await connection.fetch(SQL["load_helps"], *columns(needs, 2)) if needs else ():
+        need = (r["person_key"], r["domain"])
+        found[need] = (*found.get(need, ()), Help(r["referral_id"], r["recipient"], r["until"]))
+    return found
 
 
 async def _tombstones(connection: Connection, unknown: set[UUID]) -> dict[UUID, str]:
@@ -68,6 +89,8 @@ async def save(connection: Connection, work: Work, webhooks: frozenset[str]) -> 
     await _many(connection, "insert_rejections", [rows.rejection_row(*r) for r in work.rejections])
     await _many(connection, "insert_dead_letters", [rows.dead_row(p) for p in work.dead])
     await _many(connection, "insert_deliveries", rows.delivery_rows(work, webhooks))
+    pause_after = work.standings.policy.pause_after_expiries
+    await service_record.save(connection, work.told, webhooks, work.world.hub, pause_after)
     await connection.execute(SQL["save_lanes"], list(work.lanes), list(work.lanes.values()))
 
 

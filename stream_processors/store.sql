@@ -16,7 +16,7 @@ from unnest($1::text[], $2::uuid[]) as want (tenant, event_id)
 join inbox i using (tenant, event_id)
 
 -- name: load_referrals
-select id, state, sealed, outcome_sealed from referral where id = any ($1::uuid[])
+select id, person_key, domain, state, sealed, outcome_sealed from referral where id = any ($1::uuid[])
 
 -- name: load_streams
 select s.kind, s.id, s.tenant, s.version, s.type, s.data::text as data, s.sealed
@@ -25,6 +25,15 @@ join stream s using (kind, id)
 
 -- name: load_tombstones
 select id, data ->> 'reason' as reason from stream where kind = 'tombstone' and id = any ($1::uuid[])
+
+-- name: load_helps
+select r.person_key, r.domain, h.referral_id, h.recipient,
+    case when h.status = 'completed' then h.answered_at end as until
+from unnest($1::uuid[], $2::text[]) as want (person_key, domain)
+join referral r using (person_key, domain)
+join hop h on h.referral_id = r.id
+where h.status in ('accepted', 'in-progress', 'on-hold', 'completed')
+order by h.referral_id, h.number
 
 -- name: insert_referrals
 insert into referral (id, tenant, sender, recipients, payer, hub, sender_referral_id, person_key, status, version,

@@ -18,11 +18,14 @@ from referrals.errors import DeadLetterReason as Bad
 from referrals.ids import origin_id
 from referrals.lifecycle import decide
 from referrals.placing import World
+from referrals.receiving import Help, Need, helps_of, need_of
+from referrals.service_record import CAPACITY
 from referrals.state import Referral, evolve
 from referrals.streams import Stream
 from referrals.streams import record as recorded
 from referrals.words import Channel
 from stream_processors.decode import EXCHANGE, Arrival, Poison, Raw
+from stream_processors.service_record import Told
 
 Key = tuple[str, UUID]
 
@@ -35,6 +38,7 @@ class Loaded(NamedTuple):
     streams: Mapping[Key, Stream]
     lanes: Mapping[int, int]
     tombstones: Mapping[UUID, str] = MappingProxyType({})
+    helps: Mapping[Need, tuple[Help, ...]] = MappingProxyType({})
 
 
 class Written(NamedTuple):
@@ -73,7 +77,12 @@ class Work:
         self.loaded = loaded
         self.loads: dict[str, int] = dict(world.loads)
         self.tombstones: dict[UUID, str] = dict(loaded.tombstones)
-        self.world = world._replace(loads=self.loads, tombstones=self.tombstones)
+        self.helps: dict[Need, tuple[Help, ...]] = dict(loaded.helps)
+        self.standings = world.standings.child()
+        self.told = Told(self.standings, world.directory)
+        self.world = world._replace(
+            loads=self.loads, tombstones=self.tombstones, helps=self.helps, standings=self.standings
+        )
         self.referrals: dict[UUID, Referral] = dict(loaded.referrals)
         self.changed: dict[UUID, None] = {}
         self.decisions: dict[UUID, bytes] = {}
@@ -119,13 +128,22 @@ class Work:
             self._reject(arrival, decision)
             return
         for fact in decision:
-            state = evolve(state, arrival.stream_id, fact, arrival.envelope.at)
+            before, state = state, evolve(state, arrival.stream_id, fact, arrival.envelope.at)
             self._note(arrival, state, fact)
+            self.told.fact(before, state, fact.event, arrival.envelope.at)
         if state is not None and decision:
             self.referrals[state.id] = state
             self.changed[state.id] = None
+            self._helped(state)
         outcome = "applied" if decision else "no-effect"
         self.inbox.append(InboxRow(arrival, outcome, version=state.version if state else None))
+
+    def _helped(self, state: Referral) -> None:
+        """Who helps by this referral now, for the decisions that follow."""
+        need, mine = need_of(state), helps_of(state)
+        if mine or need in self.helps:
+            others = (h for h in self.helps.get(need, ()) if h.referral != state.id)
+            self.helps[need] = (*others, *mine)
 
     def _entomb(self, arrival: Arrival, command: c.Cancel) -> None:
         """A cancel that overtook its submission is kept, so that the submission meets it."""
@@ -182,6 +200,8 @@ class Work:
         )
         self.streams[key] = after
         self.recorded[key] = envelope
+        if command.kind == CAPACITY:
+            self.told.capacity(command.stream_id, after.tenant, fact.data, envelope.at)
         data = msgspec.json.encode(fact.data)
         self._other(arrival.lane, key, after.version, fact.type, envelope, data, fact.sealed)
         self.inbox.append(InboxRow(arrival, "applied", version=after.version))

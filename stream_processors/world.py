@@ -1,6 +1,7 @@
-"""What decisions may look at, kept in memory and refreshed on change: directory, participants, loads.
+"""What decisions may look at, kept in memory and refreshed on change: directory, participants, loads, service records.
 
-Comes in: the worker's pool. Goes out: a World for one batch. Loads are advice, at most two seconds old.
+Comes in: the worker's pool. Goes out: a World for one batch. Loads and records are advice, at most two seconds old; of
+records and places only what changed is read.
 """
 
 import time
@@ -12,6 +13,9 @@ from infra.postgres import Connection, queries
 from producers.envelope import open_submission, seal
 from referrals.directory import Directory, Service
 from referrals.placing import World
+from referrals.standing import Standings
+from stream_processors.service_record import changed_capacity, changed_records
+from stream_processors.work import Work
 
 SQL = queries("stream_processors", "world.sql")
 LOADS_MAX_AGE_S = 2.0
@@ -27,6 +31,9 @@ class WorldKeeper:
         self._webhooks: frozenset[str] = frozenset()
         self._hub = ""
         self._loads: dict[str, int] = {}
+        self._standings = Standings()
+        self._records_seen = self._capacity_seen = "0"
+        self._counts_places = False
         self._read_at = float("-inf")
 
     async def current(self, connection: Connection) -> World:
@@ -36,9 +43,21 @@ class WorldKeeper:
             rows = await connection.fetch(SQL["services"])
             services = [msgspec.json.decode(r["routing"], type=Service) for r in rows]
             self._directory = Directory(version, services, self._places)
+            self._counts_places = any(s.capacity_available is not None for s in services)
         if time.monotonic() - self._read_at > LOADS_MAX_AGE_S:
             await self._read_participants(connection)
-        return World(self._directory, self._loads, self._organizations, self._hub, seal, open_submission)
+        if self._counts_places:
+            self._capacity_seen, taken = await changed_capacity(connection, self._capacity_seen)
+            self._standings.put({}, taken)
+        return World(
+            self._directory,
+            self._loads,
+            self._organizations,
+            self._hub,
+            seal,
+            open_submission,
+            standings=self._standings,
+        )
 
     async def _read_participants(self, connection: Connection) -> None:
         rows = await connection.fetch(SQL["organizations"])
@@ -46,6 +65,8 @@ class WorldKeeper:
         self._webhooks = frozenset(r["id"] for r in rows if r["webhook_url"])
         self._hub = next((r["id"] for r in rows if r["type"] == "hub"), "")
         self._loads = {r["recipient"]: r["open"] for r in await connection.fetch(SQL["loads"])}
+        self._records_seen, records = await changed_records(connection, self._records_seen)
+        self._standings.put(records, {})
         self._read_at = time.monotonic()
 
     @property
@@ -53,9 +74,10 @@ class WorldKeeper:
         """The organizations that want a signed webhook."""
         return self._webhooks
 
-    def adopt(self, loads: dict[str, int]) -> None:
-        """After the commit: the loads as the batch left them."""
-        self._loads = loads
+    def adopt(self, work: Work) -> None:
+        """After the commit: loads and standings as the batch left them."""
+        self._loads = work.loads
+        self._standings.absorb(work.standings)
 
     def forget(self) -> None:
         """Read everything anew next time, as after a failed batch."""
