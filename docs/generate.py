@@ -8,7 +8,7 @@ from pathlib import Path
 
 from avro_schemas import asyncapi
 from avro_schemas.topics import declared
-from referrals import state, words
+from referrals import evolve, words
 from referrals.errors import NEXT_STEP, DeadLetterReason, RejectionReason
 from referrals.transitions import TRANSITIONS
 from referrals.words import OPEN_HOP, TERMINAL, HopStatus
@@ -108,7 +108,7 @@ def _actions() -> Iterator[tuple[str, ...]]:
 
 
 def _after() -> Iterator[tuple[str, ...]]:
-    for event, (hop, referral) in state.HOP_AFTER.items():
+    for event, (hop, referral) in evolve.HOP_AFTER.items():
         yield f"`{event.__struct_config__.tag}`", hop, referral or "as it was"
 
 

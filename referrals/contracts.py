@@ -15,16 +15,29 @@ DEFAULT = "exchange-default"
 
 
 class Contract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One contract. `needs` empty = every need domain; hours are per priority, `routine` always given."""
+    """One contract. `needs` empty = every need domain; hours are per priority, `routine` always given.
+
+    `offers`: how many organizations are asked at once, per priority (one when not said). `contact_attempts`: how often
+    a person must have been tried before `client-unreachable`. The hub records an answer that came by telephone or
+    fax for the organizations of `answered_by_phone` at once, for others after `assisted_after_hours` of silence.
+    """
 
     id: str
     title: str
     payer: str | None = None
     needs: tuple[str, ...] = ()
     hop_limit: int = 3
+    offers: Mapping[str, int] = {}
+    contact_attempts: int = 0
+    assisted_after_hours: float = 4.0
+    answered_by_phone: tuple[str, ...] = ()
     first_response_hours: Mapping[str, float]
     authorization: bool = False
     targets: Mapping[str, float] = {}
+
+    def asked_at_once(self, priority: str) -> int:
+        """How many organizations one offer round asks."""
+        return max(1, self.offers.get(priority, 1))
 
     def first_response(self, priority: str) -> timedelta:
         """How long a recipient may take to answer."""

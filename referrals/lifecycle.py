@@ -10,13 +10,14 @@ from typing import Any
 from referrals import commands as c
 from referrals import events as e
 from referrals import words
-from referrals.answering import Decision, respond
+from referrals.answering import respond
 from referrals.cancelling import cancel
 from referrals.errors import RejectionReason as No
-from referrals.placing import World, place
+from referrals.offers import expired
+from referrals.placing import World
+from referrals.reviewing import Decision, assign
 from referrals.state import Referral
 from referrals.submitting import submit
-from referrals.words import ReferralStatus
 
 
 def decide(state: Referral | None, command: c.Command, envelope: c.Envelope, world: World) -> Decision:
@@ -26,24 +27,6 @@ def decide(state: Referral | None, command: c.Command, envelope: c.Envelope, wor
     if state is None:
         return c.Rejection(No.UNKNOWN_REFERRAL, "no such referral; send it first")
     return _DECIDE[type(command)](state, command, envelope, world)
-
-
-def _assign(state: Referral, command: c.Assign, envelope: c.Envelope, world: World) -> Decision:
-    if envelope.organization != state.hub:
-        return c.Rejection(No.NOT_PERMITTED, "only the hub that reviews this referral assigns it")
-    if state.status is not ReferralStatus.NEEDS_REVIEW:
-        return c.Rejection(No.ILLEGAL, f"the referral is {state.status}, not needs-review")
-    if command.version is not None and command.version != state.version:
-        return c.Rejection(No.STALE, f"the referral is at version {state.version}, not {command.version}")
-    service = world.directory.services.get(command.service)
-    if service is None or not service.active:
-        return c.Rejection(No.UNKNOWN_SERVICE, "pick an active service of the directory")
-    if any(h.organization == service.organization for h in state.hops):
-        return c.Rejection(No.ILLEGAL, "this organization was asked before; pick another")
-    if (full := world.standings.full(service, envelope.at.date())) is not None:
-        return c.Rejection(No.ILLEGAL, f"{full}; pick another service")
-    chosen = e.ServiceAssigned(service=service.id, organization=service.organization, reason=command.reason)
-    return (e.Fact(chosen), e.Fact(world.request(state, service, envelope.at)))
 
 
 def _authorize(state: Referral, command: c.Authorize, envelope: c.Envelope, world: World) -> Decision:
@@ -63,14 +46,13 @@ def _deadline_due(state: Referral, command: c.DeadlineDue, envelope: c.Envelope,
     hop = state.response_due
     if hop is None or hop.number != command.generation:
         return ()
-    expired = e.Fact(e.HopExpired(hop=hop.hop))
-    return (expired, *place(state, envelope, world, asked=frozenset({hop.organization})))
+    return expired(state, hop, envelope, world)
 
 
 _DECIDE: dict[type[Any], Callable[[Referral, Any, c.Envelope, World], Decision]] = {
     c.Respond: respond,
     c.Cancel: cancel,
-    c.Assign: _assign,
+    c.Assign: assign,
     c.Authorize: _authorize,
     c.DeadlineDue: _deadline_due,
 }

@@ -3,7 +3,7 @@
 Comes in: the referral, the world as loaded, whom this event has just tried. Goes out: facts. Pure.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import NamedTuple
@@ -41,9 +41,18 @@ class World(NamedTuple):
     tombstones: Mapping[UUID, str] = MappingProxyType({})
     helps: Mapping[Need, tuple[Help, ...]] = MappingProxyType({})
 
-    def request(self, state: Referral, service: Service, at: datetime) -> e.HopRequested:
-        """The fact that asks a service: the next hop, with its deadline from the contract."""
-        return hop_requested(state.id, len(state.hops) + 1, service, state.contract, state.priority, at)
+    def requests(
+        self,
+        state: Referral,
+        services: Sequence[Service],
+        at: datetime,
+        offer: int | None = None,
+        assigned: bool = False,
+    ) -> tuple[e.Fact, ...]:
+        """The facts that ask these services in one round: a hop each, with its deadline from the contract."""
+        number, first = offer or state.next_offer, len(state.hops) + 1
+        made = (hop_requested(state, n, s, at, number, assigned) for n, s in enumerate(services, first))
+        return tuple(e.Fact(event) for event in made)
 
     def receiving(self, referral: UUID, need: Need, at: datetime) -> frozenset[str]:
         """The organizations that help this person with this need by another referral, or did lately."""
@@ -52,28 +61,52 @@ class World(NamedTuple):
 
 
 def hop_requested(
-    referral: UUID, number: int, service: Service, contract: str, priority: str, at: datetime
+    state: Referral, number: int, service: Service, at: datetime, offer: int, assigned: bool
 ) -> e.HopRequested:
     """The n-th hop: its id follows from the referral and n, its deadline from the contract and priority."""
     return e.HopRequested(
-        hop=str(ids.hop_id(referral, number)),
+        hop=str(ids.hop_id(state.id, number)),
         number=number,
         organization=service.organization,
         service=service.id,
-        due_at=at + contracts()[contract].first_response(priority),
+        due_at=at + contracts()[state.contract].first_response(state.priority),
+        offer=offer,
+        assigned=assigned,
         capacity_version=None if service.capacity_available is None else service.capacity_version,
     )
 
 
 def place(
-    state: Referral, envelope: Envelope, world: World, asked: frozenset[str] = frozenset()
+    state: Referral,
+    envelope: Envelope,
+    world: World,
+    asked: frozenset[str] = frozenset(),
+    offer: int | None = None,
 ) -> tuple[e.Fact, ...]:
-    """The next hop, or review; never the same organization twice, never beyond the contract's hop limit."""
-    if len(state.hops) >= contracts()[state.contract].hop_limit:
+    """The next offer round, or review; never the same organization twice, never beyond the contract's hop limit.
+
+    `offer`: one more is asked in this round, which is still open.
+    """
+    contract = contracts()[state.contract]
+    room = contract.hop_limit - len(state.hops)
+    if room <= 0:
         detail = f"{len(state.hops)} organizations were asked; the contract allows no more"
         return (e.Fact(e.ReviewNeeded(reason="hop-limit", detail=detail)),)
     decision = decide(state, envelope.at, world, asked)
-    return (e.Fact(decision), *_asked_next(state, decision, envelope, world))
+    if (review := _review(state, decision)) is not None:
+        return (e.Fact(decision), e.Fact(review))
+    most = 1 if offer else min(room, contract.asked_at_once(state.priority))
+    chosen = [world.directory.services[id] for id in offered(decision, most)]
+    return (e.Fact(decision), *world.requests(state, chosen, envelope.at, offer))
+
+
+def offered(decision: e.RoutingDecided, most: int) -> list[str]:
+    """The services asked at once: the best of each organization, the chosen one first."""
+    best: dict[str, str] = {}
+    for candidate in decision.candidates:
+        if candidate.excluded_by is None:
+            best.setdefault(candidate.organization, candidate.service)
+    return list(dict.fromkeys((str(decision.chosen), *best.values())))[:most]
 
 
 def decide(
@@ -108,9 +141,8 @@ def wanted(
     )
 
 
-def _asked_next(
-    state: Referral, decision: e.RoutingDecided, envelope: Envelope, world: World
-) -> tuple[e.Fact, ...]:
+def _review(state: Referral, decision: e.RoutingDecided) -> e.ReviewNeeded | None:
+    """Why nobody may be asked without a person, or None."""
     if decision.chosen is None:
         reason = "preferred-unavailable" if state.routing == "preferred-only" else "no-candidate"
         rules = {c.excluded_by.rule for c in decision.candidates if c.excluded_by} | set(
@@ -121,8 +153,8 @@ def _asked_next(
             if rules
             else "no service has this need"
         )
-        return (e.Fact(e.ReviewNeeded(reason=reason, detail=why)),)
+        return e.ReviewNeeded(reason=reason, detail=why)
     if state.routing == "ask-first":
         detail = "a person at the clinic or hub confirms the service first"
-        return (e.Fact(e.ReviewNeeded(reason="ask-first", detail=detail)),)
-    return (e.Fact(world.request(state, world.directory.services[decision.chosen], envelope.at)),)
+        return e.ReviewNeeded(reason="ask-first", detail=detail)
+    return None

@@ -15,7 +15,7 @@ from operator import itemgetter
 
 from referrals.directory import Directory, Place, Service, roughly_apart
 from referrals.events import Candidate, ExcludedBy, RoutingDecided
-from referrals.rules import OF_AREA, OF_ORGANIZATION, excluded_by, suspects
+from referrals.rules import OF_AREA, OF_ORGANIZATION, RULES, excluded_by, suspects
 from referrals.score import Parts, scorer
 from referrals.standing import Standing, Standings
 from referrals.wanted import Wanted, language_code
@@ -38,10 +38,7 @@ def route(
     """
     stands = standings or Standings()
     rules, day = stands.policy, now.date()
-    here = directory.places.get(wanted.postal_code or "")
-    asked = wanted._replace(
-        county=wanted.county or (here.county if here else None), language=language_code(wanted.language)
-    )
+    here, asked = _located(wanted, directory)
     reach = directory.in_reach(asked.domain, asked.postal_code, asked.county)
     fit, excluded = _judged(asked, stands, day, reach.values(), scorer(rules, asked, here, loads))
     named = [
@@ -59,6 +56,19 @@ def route(
         candidates=tuple(named),
         others_excluded=_others(excluded, named, reach, len(directory.by_domain.get(asked.domain, ()))),
     )
+
+
+def objection(wanted: Wanted, directory: Directory, service: Service, day: date) -> ExcludedBy | None:
+    """Why this one service does not fit this person, or None; outside of any decision, however full it is now."""
+    if wanted.domain not in service.domains:
+        return ExcludedBy("need", f"does not offer {wanted.domain}")
+    return excluded_by(RULES, _located(wanted, directory)[1], service, day)
+
+
+def _located(wanted: Wanted, directory: Directory) -> tuple[Place | None, Wanted]:
+    here = directory.places.get(wanted.postal_code or "")
+    county = wanted.county or (here.county if here else None)
+    return here, wanted._replace(county=county, language=language_code(wanted.language))
 
 
 def _judged(

@@ -109,7 +109,9 @@ def _accepted(before: Hop, event: e.HopAccepted, at: datetime) -> Record:
 def _given_back(before: Hop, event: e.HopRejected | e.HopTransferred, at: datetime) -> Record:
     """By the reason's row: does it doubt the directory, does it close the service?"""
     row = words.table("reject_reasons").get(event.reason, {})
-    told = Record(wrong=int(bool(row.get("trust"))), closed_at=at if row.get("closes") else None, answered_at=at)
+    told = Record(
+        wrong=int(bool(row.get("trust"))), closed_at=at if row.get("closes") else None, answered_at=at
+    )
     if before.status is not HopStatus.REQUESTED:
         return added(told, Record(bounces=1))
     return added(told, Record(asked=1, rejected=1, response_seconds=_seconds(before, at)))

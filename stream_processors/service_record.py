@@ -35,9 +35,9 @@ class Taken(NamedTuple):
 
 
 class Told:
-    """The changes of one batch so far."""
+    """The changes so far: of a batch, whose decisions see them, or (alone) of a stream that is folded anew."""
 
-    def __init__(self, standings: Standings, directory: Directory) -> None:
+    def __init__(self, standings: Standings | None = None, directory: Directory | None = None) -> None:
         self.records: dict[Owner, Record] = {}
         self.taken: dict[Places, Taken] = {}
         self._standings = standings
@@ -62,17 +62,19 @@ class Told:
 
     def _tell(self, owner: Owner, change: Record) -> None:
         self.records[owner] = added(self.records.get(owner, NOTHING), change)
-        self._standings.tell(owner, change)
+        if self._standings is not None:
+            self._standings.tell(owner, change)
 
     def _take(self, places: Places, change: int, requested: bool) -> None:
         before = self.taken.get(places, Taken(0, None, None))
         total, peak, available = before.change + change, before.peak, before.available
-        if requested:
+        if requested and self._directory is not None:
             peak = total if peak is None else max(peak, total)
             service = self._directory.services.get(places[0])
             available = service.capacity_available if service else None
         self.taken[places] = Taken(total, peak, available)
-        self._standings.take(places, change)
+        if self._standings is not None:
+            self._standings.take(places, change)
 
 
 async def hold(connection: Connection, taken: Mapping[Places, Taken]) -> dict[Places, int]:
@@ -94,7 +96,7 @@ async def save(
         if affected(await connection.execute(SQL["take_capacity"], *columns)) != len(rows):
             raise Overdrawn("a numeric capacity would be exceeded")
     if told.records:
-        rows = [_row(owner, record) for owner, record in sorted(told.records.items())]
+        rows = record_rows(told)
         after = await connection.fetch(SQL["add_records"], *(list(c) for c in zip(*rows, strict=True)))
         notices = [n for row in after for n in _notices(row, told, webhooks, hub, pause_after)]
         if notices:
@@ -121,6 +123,16 @@ def _places(row: asyncpg.Record) -> Places:
 def _record(row: asyncpg.Record) -> Record:
     found = {field: row[field] for field in Record.__struct_fields__}
     return Record(**found | {"expiries": tuple(row["expiries"])})
+
+
+def record_rows(told: Told) -> list[tuple[Any, ...]]:
+    """What to add to `service_record`, in the order of its keys."""
+    return [_row(owner, record) for owner, record in sorted(told.records.items())]
+
+
+def capacity_rows(told: Told) -> list[tuple[Any, ...]]:
+    """What to add to `service_capacity`, in the order of its keys, where nobody has to be held back."""
+    return [(*places, t.change) for places, t in sorted(told.taken.items())]
 
 
 def _row(owner: Owner, r: Record) -> tuple[Any, ...]:

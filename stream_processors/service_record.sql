@@ -30,15 +30,25 @@ from unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[])
 where c.service = new.service and c.tenant = new.tenant and c.version = new.version
     and (new.available is null or c.taken + new.change <= new.available)
 
+-- name: add_capacity
+insert into service_capacity (service, tenant, version, taken)
+select service, tenant, version, sum(taken)
+from unnest($1::uuid[], $2::text[], $3::int[], $4::int[]) as new (service, tenant, version, taken)
+group by service, tenant, version order by service, tenant, version
+on conflict (service, tenant, version) do update set taken = service_capacity.taken + excluded.taken
+
 -- name: add_records
 insert into service_record (service, tenant, asked, accepted, rejected, expired, wrong, bounces, response_seconds,
     answered_at, closed_at, reopened_at, expiries)
-select service, tenant, asked, accepted, rejected, expired, wrong, bounces, response_seconds, answered_at, closed_at,
-    reopened_at, coalesce(string_to_array(expiries, ',')::timestamptz[], '{}')
+select service, tenant, sum(asked), sum(accepted), sum(rejected), sum(expired), sum(wrong), sum(bounces),
+    sum(response_seconds), max(answered_at), max(closed_at), max(reopened_at),
+    array(select at from unnest(string_to_array(string_agg(expiries, ','), ',')::timestamptz[]) at
+        order by at desc limit 10)
 from unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[], $9::bigint[],
     $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::text[])
     as new (service, tenant, asked, accepted, rejected, expired, wrong, bounces, response_seconds, answered_at,
     closed_at, reopened_at, expiries)
+group by service, tenant order by service, tenant
 on conflict (service, tenant) do update
 set asked = service_record.asked + excluded.asked, accepted = service_record.accepted + excluded.accepted,
     rejected = service_record.rejected + excluded.rejected, expired = service_record.expired + excluded.expired,

@@ -66,13 +66,13 @@ where r.id = new.id and r.version = new.loaded
 
 -- name: save_hops
 insert into hop (referral_id, hop, number, tenant, sender, recipient, payer, service, status, reason, requested_at,
-    due_at, answered_at)
+    due_at, answered_at, offer)
 select referral_id, hop, number, sender, sender, recipient, payer, service, status, reason, requested_at, due_at,
-    answered_at
+    answered_at, offer
 from unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::text[],
-    $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[])
+    $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::int[])
     as new (referral_id, hop, number, sender, recipient, payer, service, status, reason, requested_at, due_at,
-    answered_at)
+    answered_at, offer)
 on conflict (referral_id, number) do update
 set status = excluded.status, reason = excluded.reason, answered_at = excluded.answered_at, payer = excluded.payer
 
@@ -102,7 +102,8 @@ set tenant = excluded.tenant, version = excluded.version, routing = excluded.rou
     updated_at = excluded.updated_at
 
 -- name: bump_directory
-update directory_version set version = version + $1
+insert into directory_version (version) select sum(facts) from unnest($1::bigint[]) as new (facts)
+on conflict (one) do update set version = directory_version.version + excluded.version
 
 -- name: insert_history
 insert into history (lane, lane_seq, kind, stream_id, version, type, event_id, occurred_at, at, actor_organization,

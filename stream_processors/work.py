@@ -15,12 +15,13 @@ from referrals import events as e
 from referrals.cancelling import cancel_unknown
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
+from referrals.evolve import evolve
 from referrals.ids import origin_id
 from referrals.lifecycle import decide
 from referrals.placing import World
 from referrals.receiving import Help, Need, helps_of, need_of
 from referrals.service_record import CAPACITY
-from referrals.state import Referral, evolve
+from referrals.state import Referral
 from referrals.streams import Stream
 from referrals.streams import record as recorded
 from referrals.words import Channel
@@ -92,7 +93,7 @@ class Work:
         self.lanes: dict[int, int] = dict(loaded.lanes)
         self.history: list[Written] = []
         self.inbox: list[InboxRow] = []
-        self.rejections: list[tuple[Arrival, c.Rejection]] = []
+        self.rejections: list[tuple[c.Envelope, dict[str, Any]]] = []
         self.dead: list[Poison] = []
         self._seen: dict[Key, bytes] = dict(loaded.seen)
 
@@ -207,7 +208,6 @@ class Work:
         self.inbox.append(InboxRow(arrival, "applied", version=after.version))
 
     def _reject(self, arrival: Arrival, rejection: c.Rejection) -> None:
-        self.rejections.append((arrival, rejection))
         state = self.referrals.get(arrival.stream_id)
         version = state.version if state else None
         self.inbox.append(InboxRow(arrival, "rejected", rejection.reason, rejection.detail, version))
@@ -216,7 +216,9 @@ class Work:
             "event_id": str(arrival.envelope.event_id),
             "stream_kind": arrival.kind,
             "stream_id": str(arrival.stream_id),
+            "command": type(arrival.command).__name__,
         }
+        self.rejections.append((arrival.envelope, data))
         self._other(
             arrival.lane, key, 1, "command-rejected", arrival.envelope, msgspec.json.encode(data), b""
         )
