@@ -25,10 +25,10 @@ for update of c
 
 -- name: take_capacity
 update service_capacity c set taken = c.taken + new.change, changed_in = pg_current_xact_id()
-from unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[])
-    as new (service, tenant, version, change, available)
+from unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::int[])
+    as new (service, tenant, version, change, peak, available)
 where c.service = new.service and c.tenant = new.tenant and c.version = new.version
-    and (new.available is null or c.taken + new.change <= new.available)
+    and (new.peak is null or new.available is null or c.taken + new.peak <= new.available)
 
 -- name: add_capacity
 insert into service_capacity (service, tenant, version, taken)

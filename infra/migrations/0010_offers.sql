@@ -6,7 +6,3 @@ alter table hop add constraint hop_status check (status in (
 alter table referral add constraint referral_status check (status in (
     'received', 'needs-review', 'requested', 'accepted', 'in-progress', 'on-hold', 'completed', 'failed', 'refused',
     'cancelled', 'entered-in-error'));
--- What is over has a time at which it ended, and nothing else has one.
-alter table referral add constraint referral_closed check (
-    (closed_at is not null)
-    = (status in ('completed', 'failed', 'refused', 'cancelled', 'entered-in-error')));

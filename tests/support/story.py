@@ -44,7 +44,7 @@ async def tell(api: Api) -> None:
 
 
 def _service(organization: str, domain: str, now: datetime) -> Record:
-    made = service(organization, domains=(domain,))
+    made = service(organization, domains=(domain,), capacity_available=20, capacity_version=1)
     said = Said(ids.event_id(organization, "service", made.id), organization, now)
     return envelope.service_changed(said, made, {"id": made.id, "organization": {"name": organization}})
 

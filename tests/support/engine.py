@@ -1,0 +1,22 @@
+"""Small pieces for tests of the engine alone: a broker's administrator as a login, a topic."""
+
+from infra.embedded.kafka import EmbeddedKafka
+from infra.kafka import KafkaLogin
+from infra.topics import administrator, kafka
+
+
+def login_of(broker: EmbeddedKafka) -> KafkaLogin:
+    """The administrator's login."""
+    return KafkaLogin(
+        bootstrap=broker.bootstrap,
+        security_protocol=broker.security_protocol,
+        mechanism=broker.sasl_mechanism,
+        username=broker.admin_username,
+        password=broker.admin_password,
+    )
+
+
+def make_topic(login: KafkaLogin, name: str, partitions: int) -> None:
+    """One topic; returns when the broker has it."""
+    for made in administrator(login).create_topics([kafka.NewTopic(name, partitions, 1)]).values():
+        made.result(30)
