@@ -20,7 +20,6 @@ KEEP = 10
 """How many of the newest silences a record keeps: no policy may pause a service after more."""
 
 CAPACITY = "capacity"
-NO_ROOM = frozenset({"full", "closed", "no-capacity"})
 
 
 class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -65,9 +64,11 @@ def told_by(before: Hop, event: e.Event, at: datetime) -> Record | None:
 
 
 def told_by_capacity(data: Mapping[str, Any], at: datetime) -> Record:
-    """What a capacity fact of its CBO tells: it is there; and unless it says there is no room, it is open again."""
-    no_room = data.get("status") in NO_ROOM or data.get("available") == 0
-    return Record(answered_at=at, reopened_at=None if no_room else at)
+    """What a capacity fact of its CBO tells: it is there; and if the fact says that there is room, it is open again."""
+    room = data.get("room") or {}
+    said_now = room.get("updated") == at.isoformat()
+    reopened = said_now and room.get("status") != "no-capacity"
+    return Record(answered_at=at, reopened_at=at if reopened else None)
 
 
 def places_taken(before: Hop | None, after: Hop) -> int:

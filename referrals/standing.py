@@ -57,13 +57,15 @@ def _closed(at: Seen, s: Service) -> str | None:
 
 
 def _said_full(at: Seen, s: Service) -> str | None:
-    if s.capacity_status != "no-capacity" or not _fresh_capacity(at, s):
+    if s.capacity_status != "no-capacity" or not fresh_capacity(s, at.day, at.policy.capacity_fresh_days):
         return None
     return f"has said on {str(s.capacity_updated)[:10]} that it has no room"
 
 
 def _all_taken(at: Seen, s: Service) -> str | None:
     if s.capacity_available is None or at.taken < s.capacity_available:
+        return None
+    if s.capacity_until is not None and at.day.isoformat() > s.capacity_until:
         return None
     since = str(s.capacity_updated)[:10] if s.capacity_updated else f"version {s.capacity_version}"
     if s.capacity_available == 0:
@@ -103,7 +105,7 @@ def _freshness(at: Seen, s: Service) -> float | None:
 
 
 def _wait(at: Seen, s: Service) -> float | None:
-    if s.capacity_status is None or not _fresh_capacity(at, s):
+    if s.capacity_status is None or not fresh_capacity(s, at.day, at.policy.capacity_fresh_days):
         return WAIT_UNKNOWN
     return WAIT.get(s.capacity_status, WAIT_UNKNOWN)
 
@@ -120,7 +122,8 @@ def _trust(at: Seen, s: Service) -> float | None:
 def _acceptance(at: Seen, s: Service) -> float | None:
     """The share it accepted, begun with a few imagined answers so that one answer is not yet a record."""
     prior = at.policy.prior_answers
-    return (at.record.accepted + prior * at.policy.prior_acceptance) / (at.record.asked + prior)
+    asked = max(at.record.asked, at.record.accepted)
+    return (at.record.accepted + prior * at.policy.prior_acceptance) / (asked + prior)
 
 
 def _speed(at: Seen, s: Service) -> float | None:
@@ -229,7 +232,9 @@ def days_since(text: str | None, day: date) -> int | None:
         return None
 
 
-def _fresh_capacity(at: Seen, service: Service) -> bool:
-    """Whether what the service said of its room is recent enough to be believed; undated is not."""
-    days = days_since(service.capacity_updated, at.day)
-    return days is not None and days <= at.policy.capacity_fresh_days
+def fresh_capacity(service: Service, day: date, days_fresh: int) -> bool:
+    """Whether what the service said of its room still holds: not past its own date, and recent; undated is not."""
+    if service.capacity_until is not None and day.isoformat() > service.capacity_until:
+        return False
+    days = days_since(service.capacity_updated, day)
+    return days is not None and days <= days_fresh

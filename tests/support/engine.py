@@ -18,5 +18,6 @@ def login_of(broker: EmbeddedKafka) -> KafkaLogin:
 
 def make_topic(login: KafkaLogin, name: str, partitions: int) -> None:
     """One topic; returns when the broker has it."""
-    for made in administrator(login).create_topics([kafka.NewTopic(name, partitions, 1)]).values():
+    admin = administrator(login)  # held until it has answered
+    for made in admin.create_topics([kafka.NewTopic(name, partitions, 1)]).values():
         made.result(30)
