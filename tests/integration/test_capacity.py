@@ -1,7 +1,6 @@
 """Exact capacity on a real Postgres: two workers, more people than places; records that add up over workers."""
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -51,20 +50,12 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
         yield Bench((Exchange(one), Exchange(two)), one, owner)
 
 
-async def places(bench: Bench, organization: str, available: int | None, version: int = 1) -> None:
-    """What a CBO states, as its service's row says it."""
-    row = {
-        "capacity_available": available,
-        "capacity_version": version,
-        "latitude": 37.807,
-        "longitude": -122.285,
-    }
-    await bench.owner.execute(
-        "update service set routing = routing || $2::text::jsonb where tenant = $1",
-        organization,
-        json.dumps(row),
-    )
-    await bench.owner.execute("update directory_version set version = version + 1")
+async def states(bench: Bench, organization: str, number: int, at: datetime = NOW, **said: Any) -> None:
+    """What a CBO says of its service's room, as the n-th such fact."""
+    who = Said(ids.event_id(organization, "room", str(number)), organization, at)
+    record = envelope.capacity_changed(who, UUID(service(organization).id), said)
+    offset = await bench.owner.fetchval("select next_offset from progress where topic = 'directory.change'")
+    await bench.workers[0].apply([Raw("directory.change", 0, offset, record.key, record.value, at)])
 
 
 def submissions(count: int, partition: int, start: int = 0) -> list[Raw]:
@@ -118,25 +109,23 @@ async def both(bench: Bench, count: int) -> None:
 async def test_of_three_hundred_for_one_slot_one_gets_it_and_the_others_the_next_service(
     bench: Bench,
 ) -> None:
-    await places(bench, "food-a", 1)
+    await states(bench, "food-a", 0, available=1)
     await both(bench, 150)
     assert await asked(bench) == {"food-a": 1, "food-b": 299}
     assert await taken(bench) == 1
     why = await bench.owner.fetchval(
         "select decision::text from referral where recipients = '{food-b}' and decision::text like '%capacity%' limit 1"
     )
-    assert "the one place of version 1 is taken" in why
+    assert "the one place of 2026-11-02 is taken" in why
 
 
 async def test_where_there_is_no_next_service_a_person_at_the_hub_looks(bench: Bench) -> None:
-    await places(bench, "food-a", 7)
-    await bench.owner.execute(
-        "update service set routing = routing || '{\"active\": false}' where tenant = 'food-b'"
-    )
+    await states(bench, "food-a", 0, available=7)
+    await states(bench, "food-b", 1, status="no-capacity")
     await both(bench, 60)
     assert await statuses(bench) == {"requested": 7, "needs-review": 113}
     assert await asked(bench) == {"food-a": 7}
-    assert await bench.owner.fetchval("select count(*) from inbox where outcome = 'applied'") == 120
+    assert await bench.owner.fetchval("select count(*) from inbox where topic = $1", TOPIC) == 120
 
 
 async def answered(bench: Bench, action: str, offset: int, at: datetime = NOW, **fields: Any) -> UUID:
@@ -153,38 +142,31 @@ async def answered(bench: Bench, action: str, offset: int, at: datetime = NOW, *
 
 
 async def test_a_place_given_back_is_taken_again_and_a_new_statement_counts_anew(bench: Bench) -> None:
-    await places(bench, "food-a", 1)
+    await states(bench, "food-a", 0, available=1)
+    await states(bench, "food-b", 1, status="no-capacity")
     first, second, third, fourth = submissions(4, 0)
     worker = bench.workers[0]
     await worker.apply([first, second])
-    assert await asked(bench) == {"food-a": 1, "food-b": 1}
+    assert await statuses(bench) == {"requested": 1, "needs-review": 1}
     await answered(bench, "reject", 0, reason="not-eligible")
-    assert await taken(bench) == 0
+    assert (await asked(bench), await taken(bench)) == ({}, 0)
     await worker.apply([third])
-    assert (await asked(bench))["food-a"] == 1
-    await places(bench, "food-a", 1, version=2)
+    assert (await asked(bench), await taken(bench)) == ({"food-a": 1}, 1)
+    await states(bench, "food-a", 2, available=1)
     await worker.apply([fourth])
-    assert (await asked(bench))["food-a"] == 2
+    assert await asked(bench) == {"food-a": 2}
     assert (await taken(bench), await taken(bench, 2)) == (1, 1)
 
 
-async def test_a_service_that_said_it_has_no_room_is_not_asked_until_it_states_its_capacity(
-    bench: Bench,
-) -> None:
+async def test_a_service_that_said_it_has_no_room_is_not_asked_until_it_says_it_has(bench: Bench) -> None:
     first, second, third = submissions(3, 0)
     worker = bench.workers[0]
-    await bench.owner.execute(
-        "update service set routing = routing || '{\"active\": false}' where tenant = 'food-b'"
-    )
-    await bench.owner.execute("update directory_version set version = version + 1")
+    await states(bench, "food-b", 0, status="no-capacity")
     await worker.apply([first])
     await answered(bench, "reject", 0, reason="no-capacity")
     await worker.apply([second])
     assert await asked(bench) == {}
-    said = Said(ids.event_id("food-a", "reopened"), "food-a", NOW)
-    later = NOW + timedelta(minutes=1)
-    opened = envelope.capacity_changed(said, UUID(service("food-a").id), {"status": "open"})
-    await worker.apply([Raw("directory.change", 0, 0, opened.key, opened.value, later)])
+    await states(bench, "food-a", 1, NOW + timedelta(minutes=1), status="open")
     await worker.apply([third])
     assert await asked(bench) == {"food-a": 1}
 
