@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from importlib import resources
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -14,8 +15,16 @@ from msgspec import Struct
 DEFAULT = "exchange-default"
 
 
+class Duplicates(Struct, frozen=True, forbid_unknown_fields=True):
+    """What becomes of a likely duplicate: flag and route, hold for a person, or refuse; and how far back to look."""
+
+    action: Literal["flag", "hold", "refuse"] = "flag"
+    window_days: int = 30
+
+
 class Contract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One contract. `needs` empty = every need domain; hours are per priority, `routine` always given.
+    """One contract. `member_ids` names a numbering of members that plans share (a state's); else it is the plan's own.
+    `needs` empty = every need domain; hours are per priority, `routine` always given.
 
     `offers`: how many organizations are asked at once, per priority (one when not said). `contact_attempts`: how often
     a person must have been tried before `client-unreachable`. The hub records an answer that came by telephone or
@@ -34,6 +43,8 @@ class Contract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     first_response_hours: Mapping[str, float]
     authorization: bool = False
     targets: Mapping[str, float] = {}
+    member_ids: str | None = None
+    duplicates: Duplicates = Duplicates()
 
     def asked_at_once(self, priority: str) -> int:
         """How many organizations one offer round asks."""
@@ -59,3 +70,10 @@ def contract_for(payer: str | None, domain: str) -> Contract:
         if contract.payer is not None and contract.payer == payer and domain in (contract.needs or (domain,)):
             return contract
     return contracts()[DEFAULT]
+
+
+@cache
+def member_ids(payer: str) -> str:
+    """Whose numbering the member ids of a plan are: one that it shares with others, or its own."""
+    shared = (c.member_ids for c in contracts().values() if c.payer == payer and c.member_ids)
+    return next(shared, payer)

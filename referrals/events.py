@@ -3,7 +3,7 @@
 Never edited after release: a new meaning is a new type. Free text and identity travel in `Fact.sealed`.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +41,9 @@ class ReferralReceived(_Event, frozen=True, kw_only=True, tag="referral-received
     consent_status: str = "active"
     consent_id: str | None = None
     flags: tuple[str, ...] = ()
+    named_payer: str | None = None
+    member: UUID | None = None
+    match_keys: tuple[UUID, ...] = ()
 
 
 class ReferralAmended(ReferralReceived, frozen=True, kw_only=True, tag="referral-amended"):
@@ -57,6 +60,22 @@ class ReferralRefused(_Event, frozen=True, tag="referral-refused"):
 class ReviewNeeded(_Event, frozen=True, tag="review-needed"):
     reason: str
     detail: str
+
+
+class DuplicateSuspected(_Event, frozen=True, kw_only=True, tag="duplicate-suspected"):
+    """Likely the same person with the same need as an earlier referral: which fields say so, never a value.
+
+    `action` = what the contract does about it (flag, hold, refuse); `score` 0..100.
+    """
+
+    earlier: UUID
+    earlier_sender: str
+    action: str
+    days_apart: int
+    score: int
+    same: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
 
 
 class ReferralCancelled(_Event, frozen=True, tag="referral-cancelled"):
@@ -243,6 +262,16 @@ class NoteAdded(HopEvent, frozen=True, tag="note-added"):
     """The note itself is sealed."""
 
 
+class CoverageChanged(_Event, frozen=True, kw_only=True, tag="coverage-changed"):
+    """Another plan pays (or none), since the day its spell began; or what was doubtful of it has changed."""
+
+    payer: str | None = None
+    contract: str
+    payer_before: str | None = None
+    since: date | None = None
+    flags: tuple[str, ...] = ()
+
+
 class AuthorizationDecided(_Event, frozen=True, tag="authorization-decided"):
     status: str
     number: str | None = None
@@ -257,6 +286,7 @@ Event = (
     | ReferralAmended
     | ReferralRefused
     | ReviewNeeded
+    | DuplicateSuspected
     | ReferralCancelled
     | ReferralEnteredInError
     | ReferralClosed
@@ -285,6 +315,7 @@ Event = (
     | ServiceVoided
     | NoteAdded
     | AuthorizationDecided
+    | CoverageChanged
 )
 
 

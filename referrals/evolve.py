@@ -11,7 +11,8 @@ from uuid import UUID
 from msgspec import structs
 
 from referrals import events as e
-from referrals.state import Hop, Outcome, Referral
+from referrals.coverage import FLAGS
+from referrals.state import LIKELY_DUPLICATE, Hop, Outcome, PayerBefore, Referral
 from referrals.words import HopStatus, ReferralStatus
 
 
@@ -39,7 +40,7 @@ def evolve(state: Referral | None, referral_id: UUID, fact: e.Fact, at: datetime
 
 UNSUITABLE = "no-longer-suitable"
 """The flag of a referral whose holder accepted something else; the reason that ends a turn only asked for."""
-_CONTENT = e.ReferralReceived.__struct_fields__
+_CONTENT = tuple(f for f in e.ReferralReceived.__struct_fields__ if f != "match_keys")
 Changes = dict[str, Any]
 
 # The status of a hop after each answer, and the referral's beside it; while others of its offer round are still
@@ -130,7 +131,9 @@ def _hop_requested(state: Referral, event: e.HopRequested, sealed: bytes, at: da
 
 
 def _amended(state: Referral, event: e.ReferralAmended, sealed: bytes, at: datetime) -> Changes:
-    return {f: getattr(event, f) for f in _CONTENT} | {"sealed": sealed}
+    kept = tuple(f for f in state.flags if f == LIKELY_DUPLICATE and f not in event.flags)
+    content = {f: getattr(event, f) for f in _CONTENT} | {"flags": (*event.flags, *kept)}
+    return content | {"sealed": sealed}
 
 
 def _ended(status: ReferralStatus) -> Callable[[Referral, Any, bytes, datetime], Changes]:
@@ -142,6 +145,12 @@ def _ended(status: ReferralStatus) -> Callable[[Referral, Any, bytes, datetime],
 
 def _review_needed(state: Referral, event: e.ReviewNeeded, sealed: bytes, at: datetime) -> Changes:
     return {"status": ReferralStatus.NEEDS_REVIEW, "reason": event.reason, "detail": event.detail}
+
+
+def _duplicate_suspected(
+    state: Referral, event: e.DuplicateSuspected, sealed: bytes, at: datetime
+) -> Changes:
+    return {"flags": tuple(dict.fromkeys((*state.flags, LIKELY_DUPLICATE)))}
 
 
 def _service_delivered(state: Referral, event: e.ServiceDelivered, sealed: bytes, at: datetime) -> Changes:
@@ -171,6 +180,22 @@ def _authorized(state: Referral, event: e.AuthorizationDecided, sealed: bytes, a
     return {"authorization": row | {"required": True}}
 
 
+def _coverage_changed(state: Referral, event: e.CoverageChanged, sealed: bytes, at: datetime) -> Changes:
+    """The plan that paid keeps what stood when it left."""
+    flags = (*(f for f in state.flags if f not in FLAGS), *event.flags)
+    changes: Changes = {"payer": event.payer, "contract": event.contract, "flags": flags}
+    if state.payer is None or state.payer == event.payer:
+        return changes
+    left = PayerBefore(
+        payer=state.payer,
+        contract=state.contract,
+        until=at,
+        status=state.status,
+        services=len(state.services_delivered),
+    )
+    return changes | {"payers_before": (*state.payers_before, left)}
+
+
 def _unchanged(state: Referral, event: Any, sealed: bytes, at: datetime) -> Changes:
     return {}
 
@@ -186,6 +211,7 @@ _EVOLVE: dict[type[Any], Callable[[Referral, Any, bytes, datetime], Changes]] = 
     e.ReferralClosed: _closed,
     e.ReferralReopened: _reopened,
     e.ReviewNeeded: _review_needed,
+    e.DuplicateSuspected: _duplicate_suspected,
     e.RoutingDecided: _unchanged,
     e.ServiceAssigned: _unchanged,
     e.HopRequested: _hop_requested,
@@ -194,5 +220,6 @@ _EVOLVE: dict[type[Any], Callable[[Referral, Any, bytes, datetime], Changes]] = 
     e.ServiceDelivered: _service_delivered,
     e.ServiceVoided: _service_voided,
     e.NoteAdded: _unchanged,
+    e.CoverageChanged: _coverage_changed,
     e.AuthorizationDecided: _authorized,
 }

@@ -13,7 +13,9 @@ from referrals import events as e
 from referrals import ids
 from referrals.commands import Envelope
 from referrals.contracts import contracts
+from referrals.coverage import Known
 from referrals.directory import Directory, Service
+from referrals.duplicates import People
 from referrals.receiving import Help, Need, need_of, receiving
 from referrals.route import route
 from referrals.standing import Standings
@@ -27,6 +29,8 @@ class World(NamedTuple):
 
     `organizations`: id -> type of the active ones. `loads`: open hops per organization. `seal`: bytes -> bytes.
     `tombstones`: referral id -> reason, of the cancels that came before their submission.
+    `coverage`: the members of this batch and the spells known of them (referrals/coverage.py).
+    `people`: what was loaded about the persons of this batch (referrals/duplicates.py).
     `open`: sealed bytes -> the submission; ValueError when it cannot be. `standings`: how each service stands.
     `helps`: by person and need, who helps already or has helped.
     """
@@ -40,6 +44,8 @@ class World(NamedTuple):
     standings: Standings = Standings()
     tombstones: Mapping[UUID, str] = MappingProxyType({})
     helps: Mapping[Need, tuple[Help, ...]] = MappingProxyType({})
+    coverage: Known = Known()
+    people: People = People()
 
     def requests(
         self,

@@ -5,6 +5,7 @@ taken is there) -> save -> commit -> notify.
 Any process may die at any instant: the offsets move with the effects or not at all (architecture 1-3).
 """
 
+import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -40,8 +41,10 @@ class Applied(NamedTuple):
 class Exchange:
     """Applies batches; knows Postgres and the rules, nothing of Kafka's client."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, match_secret: bytes | None = None) -> None:
+        """`match_secret`: the key of the persons' match keys, the same in every worker; a new one when None."""
         self._pool = pool
+        self._match_secret = match_secret or secrets.token_bytes(32)
         self._world = WorldKeeper()
 
     def read(self, raw: Raw) -> Arrival | Poison:
@@ -92,7 +95,7 @@ class Exchange:
                 taken, after, gaps = fresh(records, before, holes)
                 work = None
                 if taken:
-                    loaded = await store.load(connection, taken)
+                    loaded = await store.load(connection, taken, self._match_secret)
                     work = await settled(connection, loaded, await self._world.current(connection), taken)
                     await store.save(connection, work, self._world.webhooks)
                 await store.save_progress(connection, before, after)

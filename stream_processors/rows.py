@@ -12,6 +12,7 @@ import msgspec
 from msgspec import structs
 
 from referrals import ids
+from referrals.events import ReferralReceived
 from referrals.state import Referral
 from referrals.streams import Stream
 from referrals.words import HELD
@@ -74,6 +75,11 @@ def deadline_row(r: Referral) -> tuple[Any, ...]:
     hop = r.response_due
     assert hop is not None
     return (r.id, "first-response", hop.number, hop.due_at, ids.lane(r.id))
+
+
+def match_rows(event: ReferralReceived) -> list[tuple[Any, ...]]:
+    """The rows of `person_match`: the keys that a fact carries, never made anew."""
+    return [(key, event.person_key, event.sender) for key in event.match_keys]
 
 
 def stream_row(key: Key, stream: Stream, at: datetime) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ from unnest($1::text[], $2::uuid[]) as want (tenant, event_id)
 join inbox i using (tenant, event_id)
 
 -- name: load_referrals
-select id, person_key, domain, state, sealed, outcome_sealed from referral where id = any ($1::uuid[])
+select id, state, sealed, outcome_sealed from referral where id = any ($1::uuid[])
 
 -- name: load_streams
 select s.kind, s.id, s.tenant, s.version, s.type, s.data::text as data, s.sealed
@@ -25,15 +25,6 @@ join stream s using (kind, id)
 
 -- name: load_tombstones
 select id, data ->> 'reason' as reason from stream where kind = 'tombstone' and id = any ($1::uuid[])
-
--- name: load_helps
-select r.person_key, r.domain, h.referral_id, h.recipient,
-    case when h.status = 'completed' then h.answered_at end as until
-from unnest($1::uuid[], $2::text[]) as want (person_key, domain)
-join referral r using (person_key, domain)
-join hop h on h.referral_id = r.id
-where h.status in ('accepted', 'in-progress', 'on-hold', 'completed')
-order by h.referral_id, h.number
 
 -- name: insert_referrals
 insert into referral (id, tenant, sender, recipients, payer, hub, sender_referral_id, person_key, status, version,
@@ -76,6 +67,16 @@ from unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[
 on conflict (referral_id, number) do update
 set status = excluded.status, reason = excluded.reason, answered_at = excluded.answered_at, payer = excluded.payer
 
+-- name: save_match_keys
+insert into person_match (key, person_key, tenant)
+select * from unnest($1::uuid[], $2::uuid[], $3::text[])
+on conflict do nothing
+returning person_key, tenant
+
+-- name: wait_for_linker
+insert into person_unlinked (person_key, tenant) select * from unnest($1::uuid[], $2::text[])
+on conflict (person_key) do update set since = clock_timestamp()
+
 -- name: clear_deadlines
 delete from deadline where referral_id = any ($1::uuid[])
 
@@ -93,6 +94,10 @@ select * from unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::text[], 
 on conflict (kind, id) do update
 set version = excluded.version, type = excluded.type, data = excluded.data, sealed = excluded.sealed,
     at = excluded.at
+
+-- name: wait_for_coverage
+insert into coverage_due (member, due_at) select new.member, now() from unnest($1::uuid[]) as new (member)
+on conflict (member) do update set due_at = now(), generation = coverage_due.generation + 1
 
 -- name: save_services
 insert into service (id, tenant, version, routing, body, updated_at)

@@ -13,19 +13,23 @@ import msgspec
 from referrals import commands as c
 from referrals import events as e
 from referrals.cancelling import cancel_unknown
+from referrals.coverage import Known, Spells
+from referrals.covering import MEMBER, SPELL, keyed, spells_of
+from referrals.duplicates import People, earlier
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
 from referrals.evolve import evolve
 from referrals.ids import origin_id
 from referrals.lifecycle import decide
 from referrals.placing import World
-from referrals.receiving import Help, Need, helps_of, need_of
+from referrals.receiving import Help, Need
 from referrals.service_record import CAPACITY
 from referrals.state import Referral
 from referrals.streams import Stream
 from referrals.streams import record as recorded
 from referrals.words import Channel
 from stream_processors.decode import EXCHANGE, Arrival, Poison, Raw
+from stream_processors.receiving import Helps
 from stream_processors.service_record import Told
 
 Key = tuple[str, UUID]
@@ -39,6 +43,8 @@ class Loaded(NamedTuple):
     streams: Mapping[Key, Stream]
     lanes: Mapping[int, int]
     tombstones: Mapping[UUID, str] = MappingProxyType({})
+    people: People = People()
+    members: Mapping[Key, UUID] = MappingProxyType({})
     helps: Mapping[Need, tuple[Help, ...]] = MappingProxyType({})
 
 
@@ -78,11 +84,20 @@ class Work:
         self.loaded = loaded
         self.loads: dict[str, int] = dict(world.loads)
         self.tombstones: dict[UUID, str] = dict(loaded.tombstones)
-        self.helps: dict[Need, tuple[Help, ...]] = dict(loaded.helps)
+        self.matched: dict[tuple[UUID, UUID], str] = {}
+        self.near = {key: set(found) for key, found in loaded.people.near.items()}
+        self.earlier = dict(loaded.people.earlier)
+        people = loaded.people._replace(near=self.near, earlier=self.earlier)
+        self.helps = Helps(loaded.helps)
         self.standings = world.standings.child()
         self.told = Told(self.standings, world.directory)
         self.world = world._replace(
-            loads=self.loads, tombstones=self.tombstones, helps=self.helps, standings=self.standings
+            loads=self.loads,
+            tombstones=self.tombstones,
+            people=people,
+            coverage=Known(loaded.members, self._spells),
+            helps=self.helps,
+            standings=self.standings,
         )
         self.referrals: dict[UUID, Referral] = dict(loaded.referrals)
         self.changed: dict[UUID, None] = {}
@@ -135,16 +150,11 @@ class Work:
         if state is not None and decision:
             self.referrals[state.id] = state
             self.changed[state.id] = None
-            self._helped(state)
+            self.helps.note(state)
+            if state.id in self.earlier:
+                self.earlier[state.id] = earlier(state)
         outcome = "applied" if decision else "no-effect"
         self.inbox.append(InboxRow(arrival, outcome, version=state.version if state else None))
-
-    def _helped(self, state: Referral) -> None:
-        """Who helps by this referral now, for the decisions that follow."""
-        need, mine = need_of(state), helps_of(state)
-        if mine or need in self.helps:
-            others = (h for h in self.helps.get(need, ()) if h.referral != state.id)
-            self.helps[need] = (*others, *mine)
 
     def _entomb(self, arrival: Arrival, command: c.Cancel) -> None:
         """A cancel that overtook its submission is kept, so that the submission meets it."""
@@ -165,6 +175,11 @@ class Work:
             self.reviewed.add(state.id)
         if isinstance(event, e.HopRequested):
             self.loads[event.organization] = self.loads.get(event.organization, 0) + 1
+        if isinstance(event, e.ReferralReceived):
+            self.matched |= {(key, state.person_key): state.sender for key in event.match_keys}
+            for key in (state.person_key, *event.match_keys):
+                self.near.setdefault(key, set()).add(state.id)
+            self.earlier[state.id] = earlier(state)
         hop = state.hop(getattr(event, "hop", ""))
         self.history.append(
             Written(
@@ -188,6 +203,8 @@ class Work:
     def _record(self, arrival: Arrival, command: c.RecordFact) -> None:
         key, envelope = (command.kind, command.stream_id), arrival.envelope
         before = self.streams.get(key)
+        if command.kind == SPELL:
+            command = keyed(command, self.loaded.members.get((envelope.organization, envelope.event_id)))
         fact = recorded(before, command, envelope)
         if isinstance(fact, c.Rejection):
             self._reject(arrival, fact)
@@ -206,6 +223,11 @@ class Work:
         data = msgspec.json.encode(fact.data)
         self._other(arrival.lane, key, after.version, fact.type, envelope, data, fact.sealed)
         self.inbox.append(InboxRow(arrival, "applied", version=after.version))
+
+    def _spells(self, member: UUID) -> Spells:
+        """What is known of a member's coverage, this batch's own included."""
+        stream = self.streams.get((MEMBER, member))
+        return spells_of(stream.data) if stream else {}
 
     def _reject(self, arrival: Arrival, rejection: c.Rejection) -> None:
         state = self.referrals.get(arrival.stream_id)

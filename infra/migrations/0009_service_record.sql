@@ -29,9 +29,6 @@ create table service_capacity (
 ) with (fillfactor = 80);
 create index service_capacity_changed on service_capacity (changed_in);
 
--- Where a person is helped with a need: asked at routing.
-create index if not exists referral_person on referral (person_key, domain);
-
 grant select, insert, update on service_record, service_capacity to refex_writer;
 grant select on service_record, service_capacity to refex_reader, refex_api;
 
