@@ -29,6 +29,7 @@ COMMON = IDS | {
     "authorization",
     "services_delivered",
     "outcome",
+    "follow_up",
     "next_action",
     "flags",
     "requested_at",

@@ -41,9 +41,8 @@ def kind_of(principal: Principal, seen: Seen) -> str | None:
     if state.sender == organization:
         return "sender"
     if (hop := own_hop(state, organization)) is not None:
-        return (
-            "offered" if hop.status is HopStatus.REQUESTED else "holder" if hop.status in SERVED else "past"
-        )
+        served = hop.status in SERVED and not hop.passed_on
+        return "offered" if hop.status is HopStatus.REQUESTED else "holder" if served else "past"
     if state.payer == organization:
         return "payer" if state.consent_status == "active" else "payer-without-consent"
     if seen.reviewed and state.hub == organization:
@@ -69,6 +68,8 @@ def referral(principal: Principal, seen: Seen) -> dict[str, Any] | None:
     if not grant.all_hops and "hops" in grant.fields:
         hops = [h for h in seen.state.hops if h.organization == principal.organization]
         out |= {"hops": [_hop(h) for h in hops], "status": hops[-1].status}
+        if kind == "offered":  # of several asked at once nobody hears of the others
+            out["next_action"] = {"who": hops[-1].organization, "what": "answer", "due_at": hops[-1].due_at}
     return out
 
 
@@ -117,6 +118,7 @@ def _hop(hop: Hop) -> dict[str, Any]:
         "due_at",
         "answered_at",
         "waitlist",
+        "offer",
     )
     return {name: getattr(hop, name) for name in names}
 
@@ -139,9 +141,9 @@ def next_action(state: Referral) -> dict[str, Any] | None:
             "what": "review",
             "due_at": None,
         }
-    if not state.open_hops:
+    hop = state.held or state.response_due
+    if hop is None:
         return {"who": "exchange", "what": "route", "due_at": None}
-    hop = state.open_hops[-1]
     due = hop.due_at if hop.status is HopStatus.REQUESTED else None
     return {"who": hop.organization, "what": NEXT[hop.status], "due_at": due}
 
@@ -176,6 +178,7 @@ _FIELD: Mapping[str, Callable[[Seen, Grant, str], Any]] = {
             "detail",
             "contract",
             "routing",
+            "follow_up",
         )
     },
     **{

@@ -117,7 +117,7 @@ def _cbo(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
             cbo_models.answer(
                 show, offered("accepted", says), action, form({"note": says}, {"reason": "Choose"})
             )
-            for action in ("reject", "hold", "close", "note")
+            for action in cbo_models.QUESTIONS
         ],
         "conflict.html": [
             cbo_models.conflict(show, offered("requested", says), story),
@@ -164,8 +164,20 @@ def _watch(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
     chooser = hub_models.chooser(show, waiting, events(says), decision(says), found, chosen)
     chooser |= {"domain": "food-insecurity", "query": says, "domains": show.text.choices("domains")}
     return {
-        "hub_queue.html": [hub_models.queue(show, [waiting], none, [LINK]), hub_models.queue(show, [], none)],
-        "hub_referral.html": [chooser, chooser | {"services": [], "routing": None}],
+        "hub_queue.html": [
+            hub_models.queue(
+                show, [waiting, referral("accepted", says)], {"queue": 1}, "queue", none, [LINK]
+            ),
+            *(hub_models.queue(show, [], {}, tab, none) for tab in hub_models.TABS),
+        ],
+        "hub_referral.html": [
+            chooser,
+            chooser | {"services": [], "routing": None},
+            *(
+                chooser | hub_models.chooser(show, referral(s, says), events(says), None, [], form({}))
+                for s in ("requested", "accepted", "completed")
+            ),
+        ],
         "state.html": [
             watch_models.state(show, county, {"food-insecurity": 150, "homelessness": 4}, {"requested": 154}),
             watch_models.state(show, {}, {}, {}),
