@@ -110,7 +110,7 @@ async def behind(request: Request) -> Response:
 
 async def one(request: Request) -> Response:
     """One member's referral, as the plan may see it."""
-    o = await opened(request, "payer", "payer-without-consent", "sender")
+    o = await opened(request, "payer", "payer-without-consent", "payer-before", "sender")
     model = clinic_models.detail(o.show, o.view, o.events, None, plan_models.BASE, "/mco")
     return page(request, "clinic_referral.html", model)
 
