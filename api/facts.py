@@ -66,8 +66,8 @@ def event(
     if grant.notes and row["type"] not in SUBMISSIONS and row["sealed"]:
         shown["note"] = unseal(bytes(row["sealed"])).decode()
     actor = row["actor_organization"]
-    known = grant.parties or actor in (organization, sender)
-    own = actor == organization
+    own = organization in (actor, row["on_behalf_of"])  # what the hub recorded for them is theirs
+    known = grant.parties or own or actor == sender
     return {
         "version": row["version"],
         "type": row["type"],

@@ -83,10 +83,11 @@ def chooser(
 ) -> Model:
     """One referral with the services a navigator may choose: `found` = rows of id, organization, name."""
     base = detail(show, referral, events, decision, BASE, "/hub")
+    made = row(show, referral)
     return base | {
         "title": base["r"]["need"],
         "live": False,
-        "r": row(show, referral),
+        "r": made if made["open"] else made | {"next": ""},
         "services": services(show, referral, decision, found),
         "groups": cbo_models.outcomes(show),
         "needs": show.text.choices("need_outcomes", list(cbo_models.NEEDS)),

@@ -94,6 +94,9 @@ async def test_the_hub_records_what_it_was_told_and_reopens_what_was_closed(api:
         events = (await http.get(f"/v1/referrals/{referral['id']}/events")).json()["items"]
     actor = next(e["actor"] for e in events if e["type"] == "hop-accepted")
     assert (actor["organization"], actor["on_behalf_of"], actor["channel"]) == ("hub", cbo, "phone")
+    async with api.http(cbo) as http:
+        mine = (await http.get(f"/v1/referrals/{referral['id']}/events")).json()["items"]
+    assert actor in [e["actor"] for e in mine], "the organization sees who answered for it"
     reopened = await respond(api, "hub", referral, "reopen")
     assert (reopened.status_code, reopened.json()["status"]) == (200, "in-progress")
     assert reopened.json()["follow_up"] is None

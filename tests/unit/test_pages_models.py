@@ -226,6 +226,10 @@ def test_the_decision_is_explained_with_miles_and_rules() -> None:
 
 def test_a_status_is_one_plain_sentence() -> None:
     assert SHOW.sentence(referral()) == "Waiting for reply from Harvest Food Bank - due in 28 hours"
+    both = referral(hops=[hop(), hop(organization="riverside-clinic"), hop("rejected")])
+    assert "Harvest Food Bank and Riverside Clinic - due" in SHOW.sentence(both)
+    closed = referral("failed", hops=[hop("rejected")], outcome={"code": "no-service-found"})
+    assert SHOW.sentence(closed) == "Closed by a navigator: No service found"
     held = referral("on-hold", hops=[hop("on-hold", reason="waitlist")])
     assert SHOW.sentence(held) == "On hold at Harvest Food Bank: On our waitlist"
 

@@ -21,7 +21,7 @@ from api.pages import (
     when,
 )
 from api.pages.text import LANGUAGES, Text, chosen, strings
-from referrals import matching, rules, words
+from referrals import capacity, matching, rules, words
 from referrals.measures import definitions
 
 FOLDER = Path(str(resources.files("api")))
@@ -39,6 +39,7 @@ FAMILIES: dict[str, set[str]] = {
     "measure-title": set(definitions()),
     "field": {*matching.policy().weights, "person_id", "confirmed_link"},
     "cbo-sentence": {str(s) for s in words.HopStatus},
+    "room-status": set(capacity.STATUSES),
 }
 # keys that code puts together from a literal and a code of its own tables
 MADE = {
