@@ -9,9 +9,9 @@ from typing import Any, cast
 
 from msgspec import structs
 
+from referrals import approval, words
 from referrals import commands as c
 from referrals import events as e
-from referrals import words
 from referrals.check import parse_date
 from referrals.errors import RejectionReason as No
 from referrals.placing import World, place
@@ -45,6 +45,8 @@ def respond(state: Referral, command: c.Respond, envelope: c.Envelope, world: Wo
         command = structs.replace(command, reason="transferred")
     if (wrong := _untimely(state, hop, command, envelope, row) or _incomplete(command, envelope)) is not None:
         return wrong
+    if (refused := approval.refused(state, hop, command, envelope)) is not None:
+        return refused
     return _FACTS.get(command.action, _alone)(state, hop, command, envelope, world)
 
 

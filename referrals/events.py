@@ -9,6 +9,12 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from referrals.clock_events import AuthorizationDecided as AuthorizationDecided
+from referrals.clock_events import AuthorizationRequested as AuthorizationRequested
+from referrals.clock_events import ClockEvent as ClockEvent
+from referrals.clock_events import DeadlineEscalated as DeadlineEscalated
+from referrals.clock_events import DeadlineMissed as DeadlineMissed
+from referrals.clock_events import ReminderDue as ReminderDue
 from referrals.submission import Coding
 
 
@@ -41,6 +47,7 @@ class ReferralReceived(_Event, frozen=True, kw_only=True, tag="referral-received
     consent_status: str = "active"
     consent_id: str | None = None
     flags: tuple[str, ...] = ()
+    approval: str = "none"
 
 
 class ReferralAmended(ReferralReceived, frozen=True, kw_only=True, tag="referral-amended"):
@@ -67,6 +74,15 @@ class ReferralEnteredInError(_Event, frozen=True, tag="referral-entered-in-error
     """The sender says that this referral should never have been; it may follow any end."""
 
     reason: str
+
+
+class ReferralClosed(_Event, frozen=True, tag="referral-closed"):
+    """The hub closes what it reviews, with an outcome; `status` is completed or failed."""
+
+    status: str
+    outcome: str
+    need: str = "unknown"
+    follow_up: str | None = None
 
 
 class ExcludedBy(Struct, frozen=True):
@@ -105,6 +121,7 @@ class HopRequested(_Event, frozen=True, tag="hop-requested"):
     organization: str
     service: str
     due_at: datetime
+    closures: tuple[tuple[str, str], ...] = ()
 
 
 class HopEvent(_Event, frozen=True):
@@ -202,15 +219,6 @@ class NoteAdded(HopEvent, frozen=True, tag="note-added"):
     """The note itself is sealed."""
 
 
-class AuthorizationDecided(_Event, frozen=True, tag="authorization-decided"):
-    status: str
-    number: str | None = None
-    units: float | None = None
-    from_: str | None = None
-    to: str | None = None
-    reason: str | None = None
-
-
 Event = (
     ReferralReceived
     | ReferralAmended
@@ -238,7 +246,12 @@ Event = (
     | ContactMade
     | ServiceDelivered
     | NoteAdded
+    | AuthorizationRequested
     | AuthorizationDecided
+    | ReferralClosed
+    | ReminderDue
+    | DeadlineMissed
+    | DeadlineEscalated
 )
 
 

@@ -7,11 +7,13 @@ empty tuple when nothing changes, or why the command has no effect. Pure: `now` 
 from collections.abc import Callable
 from typing import Any
 
+from referrals import approval
 from referrals import commands as c
 from referrals import events as e
-from referrals import words
 from referrals.answering import Decision, respond
+from referrals.authorizing import authorize
 from referrals.cancelling import cancel
+from referrals.clocks import FIRST_RESPONSE, deadlines
 from referrals.errors import RejectionReason as No
 from referrals.placing import World, place
 from referrals.state import Referral
@@ -35,6 +37,8 @@ def _assign(state: Referral, command: c.Assign, envelope: c.Envelope, world: Wor
         return c.Rejection(No.ILLEGAL, f"the referral is {state.status}, not needs-review")
     if command.version is not None and command.version != state.version:
         return c.Rejection(No.STALE, f"the referral is at version {state.version}, not {command.version}")
+    if approval.holds_back(state):
+        return c.Rejection(No.NOT_AUTHORIZED, f"{state.payer} must approve before anybody is asked")
     service = world.directory.services.get(command.service)
     if service is None or not service.active:
         return c.Rejection(No.UNKNOWN_SERVICE, "pick an active service of the directory")
@@ -44,23 +48,15 @@ def _assign(state: Referral, command: c.Assign, envelope: c.Envelope, world: Wor
     return (e.Fact(chosen), e.Fact(world.request(state, service, envelope.at)))
 
 
-def _authorize(state: Referral, command: c.Authorize, envelope: c.Envelope, world: World) -> Decision:
-    if envelope.organization != state.payer:
-        return c.Rejection(No.NOT_PERMITTED, "only the referral's payer authorizes it")
-    if command.status not in words.AUTHORIZATIONS:
-        *first, last = words.AUTHORIZATIONS
-        return c.Rejection(No.INVALID, f"status must be {', '.join(first)} or {last}")
-    details = {("from_" if k == "from" else k): v for k, v in command.details.items()}
-    known = {
-        k: v for k, v in details.items() if k in e.AuthorizationDecided.__struct_fields__ and k != "status"
-    }
-    return (e.Fact(e.AuthorizationDecided(status=command.status, **known)),)
-
-
 def _deadline_due(state: Referral, command: c.DeadlineDue, envelope: c.Envelope, world: World) -> Decision:
-    hop = state.response_due
-    if hop is None or hop.number != command.generation:
+    """What is not among the referral's deadlines any more is stale, and does nothing."""
+    asked = (command.kind, command.generation)
+    found = next((d for d in deadlines(state) if (d.name, d.generation) == asked), None)
+    if found is None:
         return ()
+    hop = state.response_due
+    if found.name != FIRST_RESPONSE or hop is None:
+        return (e.Fact(found.event),)
     expired = e.Fact(e.HopExpired(hop=hop.hop))
     return (expired, *place(state, envelope, world, asked=frozenset({hop.organization})))
 
@@ -69,6 +65,6 @@ _DECIDE: dict[type[Any], Callable[[Referral, Any, c.Envelope, World], Decision]]
     c.Respond: respond,
     c.Cancel: cancel,
     c.Assign: _assign,
-    c.Authorize: _authorize,
+    c.Authorize: authorize,
     c.DeadlineDue: _deadline_due,
 }

@@ -4,20 +4,22 @@ Comes in: the referral, the world as loaded, whom this event has just tried. Goe
 """
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
+from referrals import approval, ids
 from referrals import events as e
-from referrals import ids
 from referrals.commands import Envelope
-from referrals.contracts import contracts
+from referrals.contracts import contract_of, contracts
 from referrals.directory import Directory, Service
 from referrals.route import route
 from referrals.state import Referral
 from referrals.submission import Submission
 from referrals.wanted import Wanted, coded, personal
+
+A_YEAR = timedelta(days=366)
 
 
 class World(NamedTuple):
@@ -45,13 +47,18 @@ class World(NamedTuple):
 def hop_requested(
     referral: UUID, number: int, service: Service, contract: str, priority: str, at: datetime
 ) -> e.HopRequested:
-    """The n-th hop: its id follows from the referral and n, its deadline from the contract and priority."""
+    """The n-th hop: its id follows from the referral and n, its deadline from contract, priority and closures."""
+    closures = closed_soon(service, at)
+    known = contract_of(contract)
+    due = known.due("first-response", priority, at, known.calendar.closed(closures))
+    assert due is not None, "every contract has this clock"
     return e.HopRequested(
         hop=str(ids.hop_id(referral, number)),
         number=number,
         organization=service.organization,
         service=service.id,
-        due_at=at + contracts()[contract].first_response(priority),
+        due_at=due,
+        closures=closures,
     )
 
 
@@ -59,11 +66,22 @@ def place(
     state: Referral, envelope: Envelope, world: World, asked: frozenset[str] = frozenset()
 ) -> tuple[e.Fact, ...]:
     """The next hop, or review; never the same organization twice, never beyond the contract's hop limit."""
+    asking = approval.ask(state, envelope.at)
+    if approval.is_denied(state):
+        return (approval.not_authorized(),)
+    if approval.holds_back(state):
+        return asking
     if len(state.hops) >= contracts()[state.contract].hop_limit:
         detail = f"{len(state.hops)} organizations were asked; the contract allows no more"
         return (e.Fact(e.ReviewNeeded(reason="hop-limit", detail=detail)),)
     decision = decide(state, envelope.at, world, asked)
-    return (e.Fact(decision), *_asked_next(state, decision, envelope, world))
+    return (*asking, e.Fact(decision), *_asked_next(state, decision, envelope, world))
+
+
+def closed_soon(service: Service, at: datetime) -> tuple[tuple[str, str], ...]:
+    """The dated closures that stop a recipient's clocks; one without an end would stop them for ever."""
+    first, last = at.date().isoformat(), (at + A_YEAR).date().isoformat()
+    return tuple((a, b) for a, b in service.closures if first <= b <= last)
 
 
 def decide(

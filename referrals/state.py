@@ -11,6 +11,7 @@ from uuid import UUID
 from msgspec import Struct, structs
 
 from referrals import events as e
+from referrals import timing
 from referrals.submission import Coding
 from referrals.words import OPEN_HOP, HopStatus, ReferralStatus
 
@@ -28,6 +29,12 @@ class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
     answered_at: datetime | None = None
     reason: str | None = None
     waitlist: dict[str, Any] | None = None
+    closures: tuple[tuple[str, str], ...] = ()
+    accepted_at: datetime | None = None
+    contacted_at: datetime | None = None
+    started_at: datetime | None = None
+    review_date: str | None = None
+    pauses: tuple[tuple[datetime, datetime | None], ...] = ()
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True):
@@ -68,14 +75,19 @@ class Referral(Struct, frozen=True, kw_only=True, omit_defaults=True):
     consent_status: str = "active"
     consent_id: str | None = None
     flags: tuple[str, ...] = ()
+    approval: str = "none"
     hops: tuple[Hop, ...] = ()
     reason: str | None = None
     detail: str | None = None
     outcome: Outcome | None = None
     authorization: dict[str, Any] | None = None
+    approval_asked_at: datetime | None = None
+    approval_due_at: datetime | None = None
     services_delivered: tuple[dict[str, Any], ...] = ()
     accepted_at: datetime | None = None
     closed_at: datetime | None = None
+    review_since: datetime | None = None
+    came_due: dict[str, int] = {}
     sealed: bytes = b""
     outcome_sealed: bytes = b""
 
@@ -90,7 +102,7 @@ class Referral(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def response_due(self) -> Hop | None:
-        """The hop whose first response is awaited: the one deadline of a referral so far."""
+        """The hop whose first response is awaited."""
         return next((h for h in reversed(self.hops) if h.status is HopStatus.REQUESTED), None)
 
 
@@ -144,7 +156,10 @@ def _hop_answered(state: Referral, event: Any, sealed: bytes, at: datetime) -> C
         answer["reason"] = reason
     if isinstance(event, e.HopHeld):
         answer["waitlist"] = event.waitlist
-    hops = tuple(structs.replace(h, **answer) if h.hop == event.hop else h for h in state.hops)
+    hops = tuple(
+        structs.replace(h, **answer, **timing.timed(h, event, at)) if h.hop == event.hop else h
+        for h in state.hops
+    )
     changes: Changes = {"hops": hops, "status": referral_status or state.status}
     if isinstance(event, e.HopAccepted):
         changes |= {"accepted_at": state.accepted_at or at, "reason": None, "detail": None}
@@ -177,12 +192,14 @@ def _hop_requested(state: Referral, event: e.HopRequested, sealed: bytes, at: da
         status=HopStatus.REQUESTED,
         requested_at=at,
         due_at=event.due_at,
+        closures=event.closures,
     )
     return {"hops": (*state.hops, hop), "status": ReferralStatus.REQUESTED, "reason": None, "detail": None}
 
 
 def _amended(state: Referral, event: e.ReferralAmended, sealed: bytes, at: datetime) -> Changes:
-    return {f: getattr(event, f) for f in _CONTENT} | {"sealed": sealed}
+    content = {f: getattr(event, f) for f in _CONTENT} | {"sealed": sealed}
+    return content | timing.another_plan(state, event)
 
 
 def _ended(status: ReferralStatus) -> Callable[[Referral, Any, bytes, datetime], Changes]:
@@ -193,17 +210,19 @@ def _ended(status: ReferralStatus) -> Callable[[Referral, Any, bytes, datetime],
 
 
 def _review_needed(state: Referral, event: e.ReviewNeeded, sealed: bytes, at: datetime) -> Changes:
-    return {"status": ReferralStatus.NEEDS_REVIEW, "reason": event.reason, "detail": event.detail}
+    why = {"reason": event.reason, "detail": event.detail}
+    return why | {"status": ReferralStatus.NEEDS_REVIEW, "review_since": timing.in_review(state, at)}
+
+
+def _closed(state: Referral, event: e.ReferralClosed, sealed: bytes, at: datetime) -> Changes:
+    outcome = Outcome(event.outcome, event.need)
+    changes: Changes = {"outcome": outcome, "outcome_sealed": sealed, "closed_at": at}
+    return changes | {"status": ReferralStatus(event.status), "reason": None, "detail": None}
 
 
 def _service_delivered(state: Referral, event: e.ServiceDelivered, sealed: bytes, at: datetime) -> Changes:
     row = {f: getattr(event, f) for f in event.__struct_fields__}
     return {"services_delivered": (*state.services_delivered, row)}
-
-
-def _authorized(state: Referral, event: e.AuthorizationDecided, sealed: bytes, at: datetime) -> Changes:
-    row = {f.rstrip("_"): getattr(event, f) for f in event.__struct_fields__}
-    return {"authorization": row | {"required": True}}
 
 
 def _unchanged(state: Referral, event: Any, sealed: bytes, at: datetime) -> Changes:
@@ -222,8 +241,11 @@ _EVOLVE: dict[type[Any], Callable[[Referral, Any, bytes, datetime], Changes]] = 
     e.RoutingDecided: _unchanged,
     e.ServiceAssigned: _unchanged,
     e.HopRequested: _hop_requested,
-    e.ContactMade: _unchanged,
+    e.ContactMade: lambda state, event, sealed, at: timing.contacted(state, event, at),
     e.ServiceDelivered: _service_delivered,
     e.NoteAdded: _unchanged,
-    e.AuthorizationDecided: _authorized,
+    e.AuthorizationRequested: lambda state, event, sealed, at: timing.asked(event, at),
+    e.AuthorizationDecided: lambda state, event, sealed, at: timing.decided(state, event),
+    e.ReferralClosed: _closed,
+    **dict.fromkeys(timing.STAGES, lambda state, event, sealed, at: timing.came_due(state, event)),
 }

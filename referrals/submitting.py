@@ -7,9 +7,9 @@ from hashlib import sha256
 
 import msgspec
 
+from referrals import approval, ids, words
 from referrals import commands as c
 from referrals import events as e
-from referrals import ids, words
 from referrals.cancelling import ended
 from referrals.check import parse_time
 from referrals.consent import consent
@@ -60,6 +60,7 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
     """The hot, impersonal content of a submission; everything else stays in the sealed bytes."""
     need, person, row = submission.need, submission.person, words.table("domains")[submission.need.domain]
     payer = submission.coverage.payer if submission.coverage else None
+    contract = contract_for(payer, need.domain)
     return e.ReferralReceived(
         sender=envelope.organization,
         sender_referral_id=submission.sender_referral_id,
@@ -70,7 +71,7 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
         code=need.code,
         digest=digest(submission),
         requested_at=parse_time(submission.requested_at or "") or envelope.occurred_at,
-        contract=contract_for(payer, need.domain).id,
+        contract=contract.id,
         hub=world.hub,
         payer=payer,
         case_id=submission.case_id,
@@ -85,6 +86,7 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
         consent_status=submission.consent.status,
         consent_id=submission.consent.id,
         flags=flags(submission, world),
+        approval=contract.authorized_before(need.domain),
     )
 
 
@@ -135,5 +137,6 @@ def _after_amendment(
     if verdict.verdict == "refuse":
         hops = [e.Fact(e.HopCancelled(hop=h.hop, reason="consent-revoked")) for h in state.open_hops]
         return (*hops, e.Fact(e.ReferralCancelled(reason="consent-revoked")))
-    waiting = state.status is ReferralStatus.NEEDS_REVIEW and verdict.verdict == "allow"
-    return place(state, envelope, world) if waiting else ()
+    if verdict.verdict == "allow" and state.status in (ReferralStatus.NEEDS_REVIEW, ReferralStatus.RECEIVED):
+        return place(state, envelope, world)
+    return approval.ask(state, envelope.at) if state.open_hops else ()
