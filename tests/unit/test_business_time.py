@@ -17,6 +17,7 @@ NIGHTS = Week(
     sat=("20:00-24:00",),
     sun=("00:00-01:15", "01:30-02:30", "02:45-03:15", "03:30-24:00"),
 )
+SUNDAYS = Week(mon=(), tue=(), wed=(), thu=(), fri=(), sun=("00:00-24:00",))
 ALWAYS = Week(*[("00:00-24:00",)] * 7)
 CALENDARS = [
     OFFICE,
@@ -138,7 +139,7 @@ def test_business_hours_keep_their_wall_time_over_every_change(start: str, hours
 
 
 def test_a_day_of_23_hours_and_one_of_25_count_what_really_passes() -> None:
-    sundays = Calendar(time_zone=PACIFIC, hours=Week(*[()] * 6, ("00:00-24:00",)))
+    sundays = Calendar(time_zone=PACIFIC, hours=SUNDAYS)
     spring, fall = at("2026-03-08T00:00"), at("2026-11-01T00:00")
     assert between(sundays, spring, at("2026-03-09T00:00")) == timedelta(hours=23)
     assert between(sundays, fall, at("2026-11-02T00:00")) == timedelta(hours=25)
