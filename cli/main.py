@@ -24,6 +24,7 @@ COMMANDS = {
     "openapi": "cli.openapi:openapi",
     "participant": "cli.participant:participant",
     "publish": "cli.publish:publish",
+    "rebuild": "cli.rebuild:command",
     "route": "cli.route:route",
     "simulate": "cli.simulate:simulate",
     "token": "cli.token:token",
@@ -42,6 +43,7 @@ MENDABLE = {
     "MigrationError",
     "NotPermitted",
     "ParticipantError",
+    "RebuildError",
     "RegistryError",
     "TopicsError",
 }

@@ -9,6 +9,7 @@ import io
 import itertools
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from cli.common import Exchange, as_option, find, json_option, print_json, run, 
 from infra.participants import Participant
 from producers import csv_file
 from producers.exchange_client import Refused
+from producers.ledger import Ledger
 from producers.people import Simulated, as_csv_row, as_fhir_bundle
 from producers.publisher import BrokerAway, NotPermitted
-from producers.simulator.senders import Sender, Site, senders
+from producers.simulator.senders import Sender, Site, send, senders
 
 AT_ONCE = 16
 
@@ -40,10 +42,21 @@ AT_ONCE = 16
     type=click.Path(file_okay=False, path_type=Path),
     help="Write files here instead of publishing: referrals.jsonl, referrals.csv and fhir/*.json.",
 )
+@click.option(
+    "--ledger",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep what is sent and acknowledged here, for `refex ledger check --ledger`.",
+)
 @as_option
 @json_option
 def simulate(
-    referrals: int, seed: int, rate: float | None, out: Path | None, organization: str | None, as_json: bool
+    referrals: int,
+    seed: int,
+    rate: float | None,
+    out: Path | None,
+    ledger: Path | None,
+    organization: str | None,
+    as_json: bool,
 ) -> None:
     """Make synthetic referrals: files, or traffic on the running exchange."""
     submissions = itertools.islice(Simulated(seed), referrals)
@@ -53,7 +66,7 @@ def simulate(
     else:
         exchange = find()
         members = _members(exchange, organization)
-        done, refused = run(_publish(exchange, members, submissions, rate))
+        done, refused = run(_publish(exchange, members, submissions, rate, ledger))
     if wants_json(as_json):
         print_json({"referrals": done, "refused": refused, "seed": seed})
     else:
@@ -88,7 +101,11 @@ def _members(exchange: Exchange, organization: str | None) -> list[Participant]:
 
 
 async def _publish(
-    exchange: Exchange, members: list[Participant], submissions: Iterator[dict[str, Any]], rate: float | None
+    exchange: Exchange,
+    members: list[Participant],
+    submissions: Iterator[dict[str, Any]],
+    rate: float | None,
+    kept: Path | None,
 ) -> tuple[int, int]:
     """Send them through each sender in turn; returns how many were taken and how many refused."""
     site = Site(
@@ -103,11 +120,13 @@ async def _publish(
 
     async def one(sender: Sender, submission: dict[str, Any]) -> None:
         try:
-            outcomes.append(await _taken(sender, submission))
+            outcomes.append(await _taken(sender, submission, ledger))
         finally:
             gate.release()
 
-    async with senders(site, members) as sending:
+    async with AsyncExitStack() as stack:
+        ledger = await stack.enter_async_context(Ledger(kept)) if kept else None
+        sending = await stack.enter_async_context(senders(site, members))
         if not sending:
             raise click.UsageError(
                 "no clinic or plan of this exchange is known here; start `refex up --demo`"
@@ -122,9 +141,9 @@ async def _publish(
     return outcomes.count(True), outcomes.count(False)
 
 
-async def _taken(sender: Sender, submission: dict[str, Any]) -> bool:
+async def _taken(sender: Sender, submission: dict[str, Any], ledger: Ledger | None) -> bool:
     try:
-        await sender.send(submission)
+        await send(sender, submission, ledger)
     except (Refused, NotPermitted) as error:
         click.echo(f"{submission['sender_referral_id']}\trefused: {error}", err=True)
         return False

@@ -3,14 +3,17 @@
 Comes in: states, facts, outcomes. Goes out: tuples. Must never decide, nor touch the sealed bytes.
 """
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from msgspec import structs
 
 from referrals import ids
-from referrals.commands import Rejection
 from referrals.state import Referral
+from referrals.streams import Stream
 from referrals.words import HELD
 from stream_processors.decode import Arrival, Poison
 from stream_processors.work import Key, Work, Written
@@ -30,17 +33,16 @@ def _recipients(r: Referral) -> str:
     return ",".join(dict.fromkeys(h.organization for h in r.hops))
 
 
-def _decision(r: Referral, work: Work) -> str | None:
-    found = work.decisions.get(r.id)
+def _decision(found: bytes | None) -> str | None:
     return found.decode() if found else None
 
 
-def referral_row(r: Referral, work: Work) -> tuple[Any, ...]:
-    """A new row of `referral`."""
+def referral_row(r: Referral, decision: bytes | None, reviewed: bool) -> tuple[Any, ...]:
+    """A new row of `referral`, with its newest routing decision and whether a hub was ever asked."""
     return (
         *(r.id, r.sender, _recipients(r), r.payer, r.hub, r.sender_referral_id, r.person_key, str(r.status)),
-        *(r.version, r.domain, r.priority, r.contract, r.id in work.reviewed, state_json(r), r.sealed),
-        *(r.outcome_sealed, _decision(r, work), r.requested_at, r.created_at, r.updated_at, r.accepted_at),
+        *(r.version, r.domain, r.priority, r.contract, reviewed, state_json(r), r.sealed),
+        *(r.outcome_sealed, _decision(decision), r.requested_at, r.created_at, r.updated_at, r.accepted_at),
         r.closed_at,
     )
 
@@ -50,14 +52,13 @@ def changed_row(r: Referral, work: Work) -> tuple[Any, ...]:
     return (
         *(r.id, work.loaded.referrals[r.id].version, _recipients(r), r.payer, str(r.status), r.version),
         *(r.domain, r.priority, r.contract, r.id in work.reviewed, state_json(r), r.sealed, r.outcome_sealed),
-        *(_decision(r, work), r.updated_at, r.accepted_at, r.closed_at),
+        *(_decision(work.decisions.get(r.id)), r.updated_at, r.accepted_at, r.closed_at),
     )
 
 
-def hop_rows(r: Referral, work: Work) -> list[tuple[Any, ...]]:
+def hop_rows(r: Referral, before: Referral | None) -> list[tuple[Any, ...]]:
     """The rows of `hop` that are new or changed; those held come last, because only one may be at any instant."""
-    before = work.loaded.referrals.get(r.id)
-    known = before.hops if before else ()
+    known = before.hops if before and before.payer == r.payer else ()
     return [
         (
             *(r.id, h.hop, h.number, r.sender, h.organization, r.payer, h.service, str(h.status), h.reason),
@@ -75,19 +76,15 @@ def deadline_row(r: Referral) -> tuple[Any, ...]:
     return (r.id, "first-response", hop.number, hop.due_at, ids.lane(r.id))
 
 
-def stream_row(work: Work, key: Key) -> tuple[Any, ...]:
-    """One row of `stream`: its newest fact."""
-    stream = work.streams[key]
-    data = json_text(stream.data)
-    return (*key, stream.tenant, stream.version, stream.type, data, stream.sealed, work.recorded[key].at)
+def stream_row(key: Key, stream: Stream, at: datetime) -> tuple[Any, ...]:
+    """One row of `stream`: its newest fact, recorded at `at`."""
+    return (*key, stream.tenant, stream.version, stream.type, json_text(stream.data), stream.sealed, at)
 
 
-def service_row(work: Work, key: Key) -> tuple[Any, ...]:
+def service_row(id: UUID, stream: Stream, at: datetime) -> tuple[Any, ...]:
     """One row of `service`: as routing sees it and as its source describes it."""
-    stream = work.streams[key]
     routing, body = stream.data["routing"], stream.data["body"]
-    texts = (json_text(routing), json_text(body))
-    return (key[1], routing["organization"], stream.version, *texts, work.recorded[key].at)
+    return (id, routing["organization"], stream.version, json_text(routing), json_text(body), at)
 
 
 def history_row(w: Written) -> tuple[Any, ...]:
@@ -121,19 +118,10 @@ def inbox_row(
     )
 
 
-def rejection_row(a: Arrival, rejection: Rejection) -> tuple[Any, ...]:
-    """One row of `rejected_command`."""
-    e, name = a.envelope, type(a.command).__name__
-    return (
-        e.organization,
-        e.event_id,
-        a.kind,
-        a.stream_id,
-        name,
-        str(rejection.reason),
-        rejection.detail,
-        e.at,
-    )
+def rejection_row(tenant: str, event_id: UUID, at: datetime, said: Mapping[str, Any]) -> tuple[Any, ...]:
+    """One row of `rejected_command`, from what its fact says."""
+    command = (said["stream_kind"], UUID(said["stream_id"]), said["command"])
+    return (tenant, event_id, *command, said["reason"], said["detail"], at)
 
 
 def dead_row(p: Poison) -> tuple[Any, ...]:

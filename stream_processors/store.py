@@ -65,7 +65,8 @@ async def save(connection: Connection, work: Work, webhooks: frozenset[str]) -> 
     history = [rows.history_row(w) for w in work.history]
     await _many(connection, "insert_history", history)
     await _many(connection, "insert_inbox", [rows.inbox_row(*i) for i in work.inbox])
-    await _many(connection, "insert_rejections", [rows.rejection_row(*r) for r in work.rejections])
+    rejected = [rows.rejection_row(e.organization, e.event_id, e.at, said) for e, said in work.rejections]
+    await _many(connection, "insert_rejections", rejected)
     await _many(connection, "insert_dead_letters", [rows.dead_row(p) for p in work.dead])
     await _many(connection, "insert_deliveries", rows.delivery_rows(work, webhooks))
     await connection.execute(SQL["save_lanes"], list(work.lanes), list(work.lanes.values()))
@@ -82,25 +83,32 @@ async def save_progress(
 
 async def _save_referrals(connection: Connection, work: Work) -> None:
     changed = [work.referrals[i] for i in work.changed]
-    new = [rows.referral_row(r, work) for r in changed if r.id not in work.loaded.referrals]
-    old = [rows.changed_row(r, work) for r in changed if r.id in work.loaded.referrals]
+    before = work.loaded.referrals
+    new = [
+        rows.referral_row(r, work.decisions.get(r.id), r.id in work.reviewed)
+        for r in changed
+        if r.id not in before
+    ]
+    old = [rows.changed_row(r, work) for r in changed if r.id in before]
     await _many(connection, "insert_referrals", new)
     if old and affected(await connection.execute(SQL["update_referrals"], *columns(old))) != len(old):
         raise Overtaken("a referral's version moved under its lane lock")
-    await _many(connection, "save_hops", [row for r in changed for row in rows.hop_rows(r, work)])
+    await _many(connection, "save_hops", [row for r in changed for row in rows.hop_rows(r, before.get(r.id))])
     due = [rows.deadline_row(r) for r in changed if r.response_due is not None]
-    idle = [r.id for r in changed if r.response_due is None and r.id in work.loaded.referrals]
+    idle = [r.id for r in changed if r.response_due is None and r.id in before]
     if idle:
         await connection.execute(SQL["clear_deadlines"], idle)
     await _many(connection, "save_deadlines", due)
 
 
 async def _save_streams(connection: Connection, work: Work) -> None:
-    await _many(connection, "save_streams", [rows.stream_row(work, key) for key in work.recorded])
-    services = [rows.service_row(work, key) for key in work.recorded if key[0] == "service"]
+    at = {key: envelope.at for key, envelope in work.recorded.items()}
+    found = [rows.stream_row(key, work.streams[key], at[key]) for key in at]
+    await _many(connection, "save_streams", found)
+    services = [rows.service_row(key[1], work.streams[key], at[key]) for key in at if key[0] == "service"]
     await _many(connection, "save_services", services)
-    if services:
-        await connection.execute(SQL["bump_directory"], len(services))
+    if facts := sum(w.kind == "service" for w in work.history):
+        await _many(connection, "bump_directory", [(facts,)])
 
 
 async def _many(connection: Connection, query: str, found: Sequence[tuple[Any, ...]]) -> None:

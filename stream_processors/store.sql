@@ -93,7 +93,8 @@ set tenant = excluded.tenant, version = excluded.version, routing = excluded.rou
     updated_at = excluded.updated_at
 
 -- name: bump_directory
-update directory_version set version = version + $1
+insert into directory_version (version) select sum(facts) from unnest($1::bigint[]) as new (facts)
+on conflict (one) do update set version = directory_version.version + excluded.version
 
 -- name: insert_history
 insert into history (lane, lane_seq, kind, stream_id, version, type, event_id, occurred_at, at, actor_organization,

@@ -83,7 +83,7 @@ class Work:
         self.lanes: dict[int, int] = dict(loaded.lanes)
         self.history: list[Written] = []
         self.inbox: list[InboxRow] = []
-        self.rejections: list[tuple[Arrival, c.Rejection]] = []
+        self.rejections: list[tuple[c.Envelope, dict[str, Any]]] = []
         self.dead: list[Poison] = []
         self._seen: dict[Key, bytes] = dict(loaded.seen)
 
@@ -187,7 +187,6 @@ class Work:
         self.inbox.append(InboxRow(arrival, "applied", version=after.version))
 
     def _reject(self, arrival: Arrival, rejection: c.Rejection) -> None:
-        self.rejections.append((arrival, rejection))
         state = self.referrals.get(arrival.stream_id)
         version = state.version if state else None
         self.inbox.append(InboxRow(arrival, "rejected", rejection.reason, rejection.detail, version))
@@ -196,7 +195,9 @@ class Work:
             "event_id": str(arrival.envelope.event_id),
             "stream_kind": arrival.kind,
             "stream_id": str(arrival.stream_id),
+            "command": type(arrival.command).__name__,
         }
+        self.rejections.append((arrival.envelope, data))
         self._other(
             arrival.lane, key, 1, "command-rejected", arrival.envelope, msgspec.json.encode(data), b""
         )

@@ -10,7 +10,6 @@ from infra import kafka_access
 # Modules that a later issue adds, with the reason; one that exists by now must leave this list.
 LATER = {
     "stream_processors.coverage": "who is covered when comes with the rules of coverage; until then the fact is kept",
-    "cli.rebuild": "every projection from the log comes with its own issue (interfaces.md, `refex rebuild`)",
 }
 
 

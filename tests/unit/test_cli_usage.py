@@ -50,7 +50,7 @@ def test_every_command_of_the_interfaces_is_there() -> None:
     names = {path[0] for path in every_command()}
     assert names >= {
         "up", "demo", "api", "worker", "migrate", "topics", "publish", "import-directory", "route", "simulate",
-        "dead-letters", "participant", "token", "doctor", "openapi", "asyncapi", "version",
+        "dead-letters", "participant", "token", "doctor", "openapi", "asyncapi", "version", "rebuild",
     }  # fmt: skip
 
 
@@ -68,6 +68,11 @@ def test_every_command_of_the_interfaces_is_there() -> None:
         ("simulate", "--referrals", "0", "--seed", "1"),
         ("dead-letters", "replay"),
         ("dead-letters", "show", "not-a-uuid"),
+        ("rebuild",),
+        ("rebuild", "--into", "public"),
+        ("rebuild", "--into", "pg_catalog"),
+        ("rebuild", "--into", "x; drop schema public"),
+        ("rebuild", "--into", "x", "--from", "memory"),
         ("participant", "add", "x-y", "--name", "X"),
         ("participant", "add", "x-y", "--name", "X", "--type", "bakery"),
         ("token", "--client-id", "x"),
@@ -95,6 +100,7 @@ def test_hl7v2_says_that_it_comes_later() -> None:
         ("topics", "list"),
         ("doctor",),
         ("dead-letters", "list"),
+        ("rebuild", "--into", "rebuilt"),
         ("participant", "list"),
         ("token", "--as", "x"),
         ("migrate",),

@@ -1,0 +1,122 @@
+"""`refex rebuild`: every projection anew from the log, in a schema of its own, compared with the live ones.
+
+Comes in: where the exchange is. Goes out: tables, their hashes, and the rows that are not what history makes of them.
+Must never change a live table; live traffic may go on. What it makes is the owner's alone.
+"""
+
+import asyncio
+import re
+import time
+from contextlib import aclosing
+
+import asyncpg
+import click
+from msgspec import Struct
+
+from cli.common import Exchange, find, json_option, note, print_json, print_table, run, wants_json
+from infra.postgres import connect
+from stream_processors import comparing, logreading, rebuild
+from stream_processors.comparing import Difference, Table
+
+SCHEMA = re.compile(r"^[a-z_][a-z0-9_]{0,62}$")
+RELAY_S = 60.0
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """What a rebuild found; `differences` names rows, and is empty when nothing was compared."""
+
+    events: int
+    source: str
+    seconds: float
+    tables: list[Table]
+    differences: list[Difference]
+
+
+@click.command("rebuild", epilog="Example: refex rebuild --into rebuilt --verify --json")
+@click.option("--into", "schema", required=True, metavar="SCHEMA", help="A schema to make, or to make anew.")
+@click.option("--verify", is_flag=True, help="Compare with the live tables at the same watermark.")
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice(["archive", "kafka"]),
+    default="archive",
+    show_default=True,
+    help="History in Postgres, or the topics referral.event and exchange.event from their start.",
+)
+@json_option
+def command(schema: str, verify: bool, source: str, as_json: bool) -> None:
+    """Make every projection anew from the log, reading none; exit 1 when --verify finds a difference."""
+    if not SCHEMA.match(schema) or schema == "public" or schema.startswith("pg_"):
+        raise click.UsageError("SCHEMA is a new name of a-z, 0-9 and _; the live tables stay as they are")
+    result = run(alone(find(), schema, source, verify))
+    if wants_json(as_json):
+        print_json(result)
+    else:
+        _print(result)
+    if any(table.live not in (None, table.rebuilt) for table in result.tables):
+        raise SystemExit(1)
+
+
+async def alone(exchange: Exchange, schema: str, source: str, verify: bool) -> Result:
+    """Rebuild in a transaction of its own: all of it appears at once, or nothing."""
+    connection = await connect(exchange.database_url, "rebuild")
+    try:
+        async with connection.transaction(isolation="repeatable_read"):
+            return await made(exchange, connection, schema, source, verify)
+    finally:
+        await connection.close()
+
+
+async def made(
+    exchange: Exchange, connection: asyncpg.Connection, schema: str, source: str, verify: bool
+) -> Result:
+    """Rebuild within the connection's transaction, and compare there: what it sees is the watermark."""
+    began = time.monotonic()
+    target = await rebuild.begin(connection, schema)
+    ends = await rebuild.watermarks(connection, target)
+    if source == "archive":
+        events = await rebuild.from_archive(connection, target, ends)
+    else:
+        await _relayed(exchange, ends)
+        async with aclosing(logreading.facts(exchange.kafka)) as facts:
+            events = await rebuild.from_topics(connection, target, ends, facts)
+    tables = await comparing.tables(connection, target, verify)
+    differing = [t.table for t in tables if t.live not in (None, t.rebuilt)]
+    differences = [d for t in differing for d in await comparing.differences(connection, target, t)]
+    await connection.execute(f"set local search_path to {target.live}")
+    seconds = round(time.monotonic() - began, 3)
+    return Result(events=events, source=source, seconds=seconds, tables=tables, differences=differences)
+
+
+async def _relayed(exchange: Exchange, ends: dict[int, int]) -> None:
+    """Wait until history up to these ends is published; raises RebuildError when nothing publishes it."""
+    connection = await connect(exchange.database_url, "rebuild-wait")
+    try:
+        deadline = time.monotonic() + RELAY_S
+        while True:
+            found = await connection.fetch(rebuild.SQL["relayed"])
+            behind = sum(max(0, ends.get(r["lane"], 0) + 1 - r["next_seq"]) for r in found)
+            if not behind:
+                return
+            if time.monotonic() > deadline:
+                raise rebuild.RebuildError(
+                    f"{behind} facts are not published yet; start `refex worker`, or rebuild --from archive"
+                )
+            await asyncio.sleep(0.2)
+    finally:
+        await connection.close()
+
+
+def _print(result: Result) -> None:
+    rows = [(t.table, t.rows, t.rebuilt[:16], _said(t)) for t in result.tables]
+    print_table(("table", "rows", "rebuilt", "live"), rows)
+    click.echo(f"{result.events} facts from {result.source} in {result.seconds:.1f} s")
+    for d in result.differences:
+        key = ", ".join(f"{k}={v}" for k, v in d.key.items())
+        note(f"{d.table} {key}: {', '.join(d.columns) or 'in one of the two alone'}")
+
+
+def _said(table: Table) -> str:
+    if table.live is None:
+        return "not compared"
+    return "same" if table.live == table.rebuilt else "DIFFERS"

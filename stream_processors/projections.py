@@ -1,0 +1,92 @@
+"""Which tables are projections, and how each row is folded from history: the one list. The exchange and the rebuild
+make rows by the same functions (rows.py) and write them by the same statements (store.sql).
+
+Comes in: a folded stream. Goes out: its rows of every projection. A table that holds `tenant` and is neither here nor
+in NOT_PROJECTIONS fails a test. Facts of several streams may feed one row only by a statement that adds up.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from stream_processors import rows
+from stream_processors.fold import Folded
+from stream_processors.store import SQL
+
+Rows = list[tuple[Any, ...]]
+
+
+class Projection(NamedTuple):
+    """One table; `apart` are columns that say how work on a row goes, no fold of facts: neither made nor compared."""
+
+    table: str
+    rows: Callable[[Folded], Rows]
+    sql: str
+    apart: tuple[str, ...] = ()
+
+
+def _referral(f: Folded) -> Rows:
+    return [rows.referral_row(f.referral, f.decision, f.reviewed)] if f.referral else []
+
+
+def _hops(f: Folded) -> Rows:
+    return rows.hop_rows(f.referral, None) if f.referral else []
+
+
+def _deadlines(f: Folded) -> Rows:
+    return [rows.deadline_row(f.referral)] if f.referral and f.referral.response_due else []
+
+
+def _stream(f: Folded) -> Rows:
+    if f.stream is None or f.newest.kind == "refusal":
+        return []
+    return [rows.stream_row((f.newest.kind, f.newest.stream_id), f.stream, f.newest.at)]
+
+
+def _service(f: Folded) -> Rows:
+    if f.stream is None or f.newest.kind != "service":
+        return []
+    return [rows.service_row(f.newest.stream_id, f.stream, f.newest.at)]
+
+
+def _directory(f: Folded) -> Rows:
+    return [(len(f.facts),)] if f.newest.kind == "service" else []
+
+
+def _rejected(f: Folded) -> Rows:
+    refused = [fact for fact in f.facts if fact.type == "command-rejected"]
+    return [
+        rows.rejection_row(fact.tenant, fact.event_id, fact.at, msgspec.json.decode(fact.data))
+        for fact in refused
+    ]
+
+
+PROJECTIONS: tuple[Projection, ...] = (
+    Projection("referral", _referral, SQL["insert_referrals"]),
+    Projection("hop", _hops, SQL["save_hops"]),
+    Projection("deadline", _deadlines, SQL["save_deadlines"], apart=("barrier", "sent_at")),
+    Projection("stream", _stream, SQL["save_streams"]),
+    Projection("service", _service, SQL["save_services"]),
+    Projection("directory_version", _directory, SQL["bump_directory"]),
+    Projection("rejected_command", _rejected, SQL["insert_rejections"]),
+)
+
+# Why each other table is not one.
+NOT_PROJECTIONS: dict[str, str] = {
+    "history": "the log itself",
+    "lane": "the log's end in each lane",
+    "inbox": "the outcome of every event id, also of those without a fact",
+    "dead_letter": "a record that could not be read, kept whole to be replayed",
+    "progress": "where each partition stands",
+    "relay_position": "how far history is published",
+    "relay_end": "how far history is published",
+    "delivery": "work to do: made for whoever wants webhooks when the fact is written",
+    "organization": "participants, kept by the operator",
+    "client": "participants, kept by the operator",
+    "app_user": "participants, kept by the operator",
+    "session": "the API's own",
+    "access_token": "the API's own",
+    "idempotency": "the API's own",
+    "schema_migration": "which migrations ran",
+}

@@ -1,0 +1,199 @@
+"""Plays a story in memory: each step is a record as its door writes it, one batch through decode, Work and decide.
+
+Comes in: a Story. Goes out: what was recorded, and what each party would be shown. No socket, no clock: the story's
+own times. Must never decide anything itself.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from api import views
+from api.bodies import ResponseBody
+from api.principal import Principal
+from api.submitting import merge
+from avro_schemas import topics
+from infra.places import places
+from producers import envelope
+from producers.envelope import Record, Said, open_submission, seal, unseal
+from producers.publisher import event_id
+from referrals import check, ids
+from referrals.directory import Directory
+from referrals.placing import World
+from referrals.state import Referral
+from stream_processors import rows
+from stream_processors.decode import Raw, read
+from stream_processors.work import Loaded, Work, Written
+from tests.support.journeys.stories import Step, Story
+from tests.support.journeys.telling import Fact, dated, duration, named
+
+CLOCK = "clock"
+
+
+class InMemory:
+    """One story being played; `play` its steps in order."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.now = story.told.begins
+        self.facts: list[tuple[int, Written]] = []
+        self.refused: list[int] = []
+        self._reviewed: set[UUID] = set()
+        self._services = story.services()
+        self._work = self._batch(Loaded({}, {}, {}, dict.fromkeys(range(ids.LANES), 0)), {})
+
+    def play(self, step: Step) -> None:
+        """Apply one step."""
+        self.now += duration(step.after)
+        if step.who == CLOCK:
+            self.now = max(self.now, self._due(step))
+        records = SAID[step.does](self, step, dated(step.content, self.now))
+        self._work = self._next(self._work)
+        self._work.apply([read(Raw(r.topic, 0, n, r.key, r.value, self.now)) for n, r in enumerate(records)])
+        assert not self._work.dead, [p.detail for p in self._work.dead]
+        self.facts += [(step.step, w) for w in self._work.history]
+        self.refused += [step.step for _ in self._work.rejections]
+        self._reviewed |= self._work.reviewed
+
+    def told(self, name: str, step: int) -> list[Fact]:
+        """What a step made of one referral, in the words of the story."""
+        referral, names = self.story.referral(name), self.story.names()
+        return [
+            (w.type, named(_data(w), names), w.envelope.at)
+            for number, w in self.facts
+            if number == step and (w.stream_id == referral or _data(w).get("stream_id") == str(referral))
+        ]
+
+    def state(self, name: str) -> Referral:
+        """The referral as it stands."""
+        return self._work.referrals[self.story.referral(name)]
+
+    def seen(self, who: str, name: str) -> dict[str, Any] | None:
+        """The referral as a party sees it, in the words of the story; None when it does not exist for them."""
+        state = self._work.referrals.get(self.story.referral(name))
+        if state is None:
+            return None
+        stored = views.Seen(
+            state,
+            open_submission(state.sealed),
+            unseal(state.outcome_sealed).decode() or None,
+            state.id in self._reviewed,
+        )
+        view = views.referral(self._principal(who), stored)
+        found: dict[str, Any] | None = named(msgspec.to_builtins(view), self.story.names())
+        return found
+
+    def _next(self, before: Work) -> Work:
+        """A new batch that has loaded what the one before it saved."""
+        took = {(a.envelope.organization, a.envelope.event_id): a.payload_sha256 for a, *_ in before.inbox}
+        seen = {**before.loaded.seen, **took}
+        loaded = Loaded(seen, before.referrals, before.streams, before.lanes, before.tombstones)
+        return self._batch(loaded, before.loads)
+
+    def _batch(self, loaded: Loaded, loads: Mapping[str, int]) -> Work:
+        directory = Directory(1, self._services, places())
+        organizations = self.story.stage.organizations
+        hub = next(id for id, kind in organizations.items() if kind == "hub")
+        return Work(loaded, World(directory, loads, organizations, hub, seal, open_submission))
+
+    def _principal(self, who: str) -> Principal:
+        return Principal(
+            organization=who,
+            type=self.story.stage.organizations[who],
+            name=who,
+            user=who,
+            scopes=frozenset(),
+            expires_at=self.now + timedelta(hours=1),
+            credential=b"",
+        )
+
+    def _due(self, step: Step) -> datetime:
+        hop = self.state(step.referral).response_due
+        assert hop is not None, f"step {step.step}: nothing is due"
+        return hop.due_at
+
+    def said(self, step: Step, occurred_at: datetime | None = None) -> Said:
+        """The envelope of a step: through HTTP as the API vouches, else as the sender's own topic says."""
+        channel = "kafka" if step.door == "intake topic" else "api"
+        event = ids.event_id(step.who, self.story.name, str(step.step))
+        return Said(event, step.who, occurred_at or self.now, channel=channel)
+
+
+def _data(written: Written) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(written.data)
+    found.pop("type", None)
+    return found
+
+
+def _topic(step: Step) -> str | None:
+    return None if step.door == "intake topic" else topics.INTAKE_API
+
+
+def _submit(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]:
+    body = play.story.submission(msgspec.structs.replace(step, content=content))
+    made = check.submissions(body, play.now)
+    said = play.said(step)
+    if step.door == "intake topic":
+        return [envelope.submitted(said._replace(event_id=event_id(step.who, one)), one) for one in made]
+    events = [said.event_id, *(ids.event_id(str(said.event_id), str(n)) for n in range(1, len(made)))]
+    return [
+        envelope.submitted(said._replace(event_id=event), one, topics.INTAKE_API)
+        for event, one in zip(events, made, strict=True)
+    ]
+
+
+def _amend(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]:
+    known = msgspec.to_builtins(open_submission(play.state(step.referral).sealed))
+    amended = check.submission(merge(known, content), play.now)
+    return [envelope.submitted(play.said(step), amended, _topic(step))]
+
+
+def _cancel(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]:
+    own = play.story.sender_referral_id(step.referral)
+    return [
+        envelope.cancelled(play.said(step), own, content["reason"], content.get("note", ""), _topic(step))
+    ]
+
+
+def _respond(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]:
+    said, referral = msgspec.convert(content, ResponseBody), play.story.referral(step.referral)
+    when = check.parse_time(said.occurred_at or "")
+    return [
+        envelope.responded(
+            play.said(step, when),
+            referral,
+            said.action,
+            hop=str(ids.hop_id(referral, int(said.hop))) if said.hop else None,
+            reason=said.reason,
+            outcome_code=said.outcome.code if said.outcome else None,
+            outcome_need=said.outcome.need if said.outcome else None,
+            version=said.version,
+            details=said.details(),
+            note=said.note,
+        )
+    ]
+
+
+def _assign(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]:
+    referral, service = play.story.referral(step.referral), play.story.service(content["service"])
+    return [envelope.assigned(play.said(step), referral, service, content.get("reason", ""))]
+
+
+def _deadline(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]:
+    id, kind, generation, due_at, _ = rows.deadline_row(play.state(step.referral))
+    assert kind == content["deadline"]
+    event = ids.event_id("exchange", "deadline", str(id), kind, str(generation))
+    return [envelope.deadline_due(event, due_at.astimezone(UTC), id, kind, generation)]
+
+
+SAID: dict[str, Callable[[InMemory, Step, dict[str, Any]], list[Record]]] = {
+    "submit": _submit,
+    "amend": _amend,
+    "cancel": _cancel,
+    "respond": _respond,
+    "assign": _assign,
+    "wait": _deadline,
+}
