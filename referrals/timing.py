@@ -57,6 +57,11 @@ def came_due(state: Referral, event: e.ClockEvent) -> Changes:
     return {"came_due": state.came_due | {name(event): event.generation}}
 
 
+def tells_hub(event: e.Event, hub: str) -> bool:
+    """Whether a fact is for the hub to see: it asks for review, or a clock tells the hub."""
+    return isinstance(event, e.ReviewNeeded) or (isinstance(event, e.ClockEvent) and hub in event.told)
+
+
 def name(event: e.ClockEvent) -> str:
     """The deadline's name: its clock, and whether this was the reminder or the escalation."""
     return event.kind if event.kind == HOLD_REVIEW else event.kind + STAGES[type(event)]

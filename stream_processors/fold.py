@@ -13,6 +13,7 @@ import msgspec
 from referrals.events import Event, Fact
 from referrals.state import Referral, evolve
 from referrals.streams import Stream
+from referrals.timing import tells_hub
 
 REFERRAL = "referral"
 
@@ -65,5 +66,5 @@ def _referral(facts: Sequence[LogRow]) -> Folded:
         event = msgspec.json.decode(fact.data, type=Event)
         state = evolve(state, fact.stream_id, Fact(event, fact.sealed), fact.at)
         decision = fact.data if fact.type == "routing-decided" else decision
-        reviewed = reviewed or fact.type == "review-needed"
+        reviewed = reviewed or tells_hub(event, state.hub)
     return Folded(facts, referral=state, decision=decision, reviewed=reviewed)

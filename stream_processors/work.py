@@ -21,6 +21,7 @@ from referrals.placing import World
 from referrals.state import Referral, evolve
 from referrals.streams import Stream
 from referrals.streams import record as recorded
+from referrals.timing import tells_hub
 from referrals.words import Channel
 from stream_processors.decode import EXCHANGE, Arrival, Poison, Raw
 
@@ -77,6 +78,7 @@ class Work:
         self.referrals: dict[UUID, Referral] = dict(loaded.referrals)
         self.changed: dict[UUID, None] = {}
         self.decisions: dict[UUID, bytes] = {}
+        self.timed: dict[UUID, None] = {}
         self.reviewed: set[UUID] = set()
         self.streams: dict[Key, Stream] = dict(loaded.streams)
         self.recorded: dict[Key, c.Envelope] = {}
@@ -121,6 +123,8 @@ class Work:
         for fact in decision:
             state = evolve(state, arrival.stream_id, fact, arrival.envelope.at)
             self._note(arrival, state, fact)
+        if state is not None and isinstance(command, c.DeadlineDue):
+            self.timed[state.id] = None  # also a stale one: its row is put right
         if state is not None and decision:
             self.referrals[state.id] = state
             self.changed[state.id] = None
@@ -142,7 +146,7 @@ class Work:
         event = fact.event
         if isinstance(event, e.RoutingDecided):
             self.decisions[state.id] = msgspec.json.encode(event)
-        if isinstance(event, e.ReviewNeeded):
+        if tells_hub(event, state.hub):
             self.reviewed.add(state.id)
         if isinstance(event, e.HopRequested):
             self.loads[event.organization] = self.loads.get(event.organization, 0) + 1
