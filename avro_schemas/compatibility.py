@@ -103,8 +103,9 @@ def _names(contract: Contract) -> Iterator[str]:
     for name in sorted(set(contract.texts) ^ set(contract.ids)):
         where = "no .avsc file" if name in contract.ids else "no id in ids.json; append one"
         yield f"{name} has {where}"
-    if list(contract.ids.values()) != list(range(1, len(contract.ids) + 1)):
-        yield "ids.json must count 1, 2, 3, ... in the order of the file; append, never insert or remove"
+    numbers = list(contract.ids.values())
+    if numbers != sorted(set(numbers)) or numbers[0] != 1:
+        yield "ids.json must rise from 1 in the order of the file; append, never insert or remove"
     for name in contract.texts:
         match = NAME.fullmatch(name)
         if match is None:

@@ -23,8 +23,9 @@ from referrals import ids
 from referrals.commands import Envelope
 from referrals.directory import Directory
 from referrals.events import Candidate, Fact, RoutingDecided
+from referrals.evolve import evolve
 from referrals.placing import World, decide
-from referrals.state import Referral, evolve
+from referrals.state import Referral
 from referrals.submission import Submission
 from referrals.submitting import received
 from referrals.words import Channel

@@ -3,7 +3,7 @@
 The one place that knows which schema goes to which topic. Must never decide anything about a referral.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -117,6 +117,15 @@ def assigned(said: Said, referral: UUID, service: str, reason: str = "", version
     """A navigator at the hub picks a service."""
     fields = {"referral_id": str(referral), "service": service, "reason": reason, "version": version}
     return _record("service_assigned.v1", said, topics.RESPONSE, referral, fields)
+
+
+def offered(
+    said: Said, referral: UUID, services: Sequence[str], reason: str = "", version: int = 0
+) -> Record:
+    """A navigator at the hub asks several services at once."""
+    fields: dict[str, Any] = {"referral_id": str(referral), "services": " ".join(services)}
+    fields |= {"reason": reason, "version": version}
+    return _record("services_offered.v1", said, topics.RESPONSE, referral, fields)
 
 
 def authorized(said: Said, referral: UUID, status: str, number: str, details: Mapping[str, Any]) -> Record:

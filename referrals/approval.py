@@ -55,7 +55,7 @@ def refused(state: Referral, hop: Hop, command: c.Respond, envelope: c.Envelope)
     """Why an answer is not allowed by the plan's decision or the lack of one, or None."""
     if command.action not in HELPING:
         return None
-    if state.approval == "before-start" and is_pending(state) and hop.started_at is None:
+    if is_pending(state) and hop.started_at is None:
         detail = f"{state.payer} must approve before help starts; next_action says by when"
         return c.Rejection(No.NOT_AUTHORIZED, detail)
     return _beyond(state, command, envelope) if command.action == "record-service" else None

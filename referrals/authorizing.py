@@ -7,8 +7,9 @@ from referrals import approval
 from referrals import commands as c
 from referrals import events as e
 from referrals.errors import RejectionReason as No
+from referrals.evolve import evolve
 from referrals.placing import World, place
-from referrals.state import Referral, evolve
+from referrals.state import Referral
 from referrals.words import HELD, TERMINAL, ReferralStatus
 
 DENIED = "not-authorized"

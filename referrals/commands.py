@@ -53,11 +53,17 @@ class Respond(Struct, frozen=True):
 
 
 class Assign(Struct, frozen=True):
-    """A navigator at the hub picks the service for a referral that needs review."""
+    """A navigator at the hub picks the service for a referral that needs review, or several to ask at once."""
 
     service: str
     reason: str | None = None
     version: int | None = None
+    others: tuple[str, ...] = ()
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """All that are asked, each once, the first one first."""
+        return tuple(dict.fromkeys((self.service, *self.others)))
 
 
 class Authorize(Struct, frozen=True):

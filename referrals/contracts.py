@@ -62,6 +62,9 @@ class Clock(Struct, frozen=True, forbid_unknown_fields=True):
 class Contract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One contract. `needs` empty = every need domain; a clock that it does not name does not run.
 
+    `offers`: how many organizations are asked at once, per priority (one when not said). `contact_attempts`: how often
+    a person must have been tried before `client-unreachable`. The hub records an answer that came by telephone or
+    fax for the organizations of `answered_by_phone` at once, for others after `assisted_after_hours` of silence.
     `authorization`: before-routing or before-start -> the need domains the plan must approve by then.
     """
 
@@ -70,6 +73,10 @@ class Contract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     payer: str | None = None
     needs: tuple[str, ...] = ()
     hop_limit: int = 3
+    offers: Mapping[str, int] = {}
+    contact_attempts: int = 0
+    assisted_after_hours: float = 4.0
+    answered_by_phone: tuple[str, ...] = ()
     calendar: Calendar
     clocks: Mapping[str, Clock]
     authorization: Mapping[str, tuple[str, ...]] = {}
@@ -87,6 +94,10 @@ class Contract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """When a clock that starts now comes due; None when the contract has no such clock."""
         found = self.clocks.get(clock)
         return found.span(priority).after(start, calendar or self.calendar) if found else None
+
+    def asked_at_once(self, priority: str) -> int:
+        """How many organizations one offer round asks."""
+        return max(1, self.offers.get(priority, 1))
 
     def authorized_before(self, domain: str) -> str:
         """What waits for the plan's approval: `routing`, `start` or `none`, as `before-...` says."""

@@ -77,12 +77,16 @@ class ReferralEnteredInError(_Event, frozen=True, tag="referral-entered-in-error
 
 
 class ReferralClosed(_Event, frozen=True, tag="referral-closed"):
-    """The hub closes what it reviews, with an outcome; `status` is completed or failed."""
+    """Closed with an outcome by the hub that reviews it, or by the plan's denial; completed or failed."""
 
     status: str
     outcome: str
     need: str = "unknown"
     follow_up: str | None = None
+
+
+class ReferralReopened(_Event, frozen=True, tag="referral-reopened"):
+    """The hub takes up again what it had closed; the outcome is in the facts before."""
 
 
 class ExcludedBy(Struct, frozen=True):
@@ -116,11 +120,15 @@ class ServiceAssigned(_Event, frozen=True, tag="service-assigned"):
 
 
 class HopRequested(_Event, frozen=True, tag="hop-requested"):
+    """An organization is asked. `offer` is the round: those asked at once share it, the first to accept wins."""
+
     hop: str
     number: int
     organization: str
     service: str
     due_at: datetime
+    offer: int = 0
+    assigned: bool = False
     closures: tuple[tuple[str, str], ...] = ()
 
 
@@ -159,9 +167,18 @@ class HopResumed(HopEvent, frozen=True, tag="hop-resumed"):
 class HopCompleted(HopEvent, frozen=True, tag="hop-completed"):
     outcome: str
     need: str = "unknown"
+    follow_up: str | None = None
 
 
 class HopFailed(HopEvent, frozen=True, tag="hop-failed"):
+    outcome: str
+    need: str = "unresolved"
+    follow_up: str | None = None
+
+
+class HopFellThrough(HopEvent, frozen=True, tag="hop-fell-through"):
+    """It failed for a reason that another organization may not have: the referral goes on without this one."""
+
     outcome: str
     need: str = "unresolved"
 
@@ -203,6 +220,13 @@ class OutcomeCorrected(HopEvent, frozen=True, tag="outcome-corrected"):
     need_before: str
 
 
+class HopUnsuitable(HopEvent, frozen=True, tag="hop-unsuitable"):
+    """An amendment changed what it was accepted for; who holds it keeps it and is told which rule objects."""
+
+    rule: str
+    changed: tuple[str, ...] = ()
+
+
 class ContactMade(HopEvent, frozen=True, tag="contact-made"):
     method: str | None = None
     reached: bool | None = None
@@ -213,6 +237,12 @@ class ServiceDelivered(HopEvent, frozen=True, tag="service-delivered"):
     code: str | None = None
     date: str | None = None
     units: float | None = None
+
+
+class ServiceVoided(HopEvent, frozen=True, tag="service-voided"):
+    """A recorded service that was not delivered after all."""
+
+    service_event_id: str
 
 
 class NoteAdded(HopEvent, frozen=True, tag="note-added"):
@@ -226,6 +256,8 @@ Event = (
     | ReviewNeeded
     | ReferralCancelled
     | ReferralEnteredInError
+    | ReferralClosed
+    | ReferralReopened
     | RoutingDecided
     | ServiceAssigned
     | HopRequested
@@ -237,6 +269,7 @@ Event = (
     | HopResumed
     | HopCompleted
     | HopFailed
+    | HopFellThrough
     | HopCancelled
     | HopWithdrawn
     | HopTransferred
@@ -244,11 +277,12 @@ Event = (
     | HopReopened
     | OutcomeCorrected
     | ContactMade
+    | HopUnsuitable
     | ServiceDelivered
+    | ServiceVoided
     | NoteAdded
     | AuthorizationRequested
     | AuthorizationDecided
-    | ReferralClosed
     | ReminderDue
     | DeadlineMissed
     | DeadlineEscalated

@@ -3,7 +3,7 @@
 Comes in: the referral, the world as loaded, whom this event has just tried. Goes out: facts. Pure.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from uuid import UUID
 from referrals import approval, ids
 from referrals import events as e
 from referrals.commands import Envelope
-from referrals.contracts import contract_of, contracts
+from referrals.contracts import contract_of
 from referrals.directory import Directory, Service
 from referrals.route import route
 from referrals.state import Referral
@@ -39,49 +39,80 @@ class World(NamedTuple):
     trust: Mapping[str, float] = MappingProxyType({})
     tombstones: Mapping[UUID, str] = MappingProxyType({})
 
-    def request(self, state: Referral, service: Service, at: datetime) -> e.HopRequested:
-        """The fact that asks a service: the next hop, with its deadline from the contract."""
-        return hop_requested(state.id, len(state.hops) + 1, service, state.contract, state.priority, at)
+    def requests(
+        self,
+        state: Referral,
+        services: Sequence[Service],
+        at: datetime,
+        offer: int | None = None,
+        assigned: bool = False,
+    ) -> tuple[e.Fact, ...]:
+        """The facts that ask these services in one round: a hop each, with its deadline from the contract."""
+        number, first = offer or state.next_offer, len(state.hops) + 1
+        made = (hop_requested(state, n, s, at, number, assigned) for n, s in enumerate(services, first))
+        return tuple(e.Fact(event) for event in made)
 
 
 def hop_requested(
-    referral: UUID, number: int, service: Service, contract: str, priority: str, at: datetime
+    state: Referral, number: int, service: Service, at: datetime, offer: int, assigned: bool
 ) -> e.HopRequested:
     """The n-th hop: its id follows from the referral and n, its deadline from contract, priority and closures."""
-    closures = closed_soon(service, at)
-    known = contract_of(contract)
-    due = known.due("first-response", priority, at, known.calendar.closed(closures))
+    closures, contract = closed_soon(service, at), contract_of(state.contract)
+    due = contract.due("first-response", state.priority, at, contract.calendar.closed(closures))
     assert due is not None, "every contract has this clock"
     return e.HopRequested(
-        hop=str(ids.hop_id(referral, number)),
+        hop=str(ids.hop_id(state.id, number)),
         number=number,
         organization=service.organization,
         service=service.id,
         due_at=due,
+        offer=offer,
+        assigned=assigned,
         closures=closures,
     )
 
 
 def place(
-    state: Referral, envelope: Envelope, world: World, asked: frozenset[str] = frozenset()
+    state: Referral,
+    envelope: Envelope,
+    world: World,
+    asked: frozenset[str] = frozenset(),
+    offer: int | None = None,
 ) -> tuple[e.Fact, ...]:
-    """The next hop, or review; never the same organization twice, never beyond the contract's hop limit."""
-    asking = approval.ask(state, envelope.at)
+    """The next offer round, or review; never the same organization twice, never beyond the contract's hop limit.
+
+    `offer`: one more is asked in this round, which is still open.
+    """
+    asking, contract = approval.ask(state, envelope.at), contract_of(state.contract)
     if approval.is_denied(state):
         return (approval.not_authorized(),)
     if approval.holds_back(state):
         return asking
-    if len(state.hops) >= contracts()[state.contract].hop_limit:
+    room = contract.hop_limit - len(state.hops)
+    if room <= 0:
         detail = f"{len(state.hops)} organizations were asked; the contract allows no more"
         return (e.Fact(e.ReviewNeeded(reason="hop-limit", detail=detail)),)
     decision = decide(state, envelope.at, world, asked)
-    return (*asking, e.Fact(decision), *_asked_next(state, decision, envelope, world))
+    if (review := _review(state, decision)) is not None:
+        return (*asking, e.Fact(decision), e.Fact(review))
+    most = 1 if offer else min(room, contract.asked_at_once(state.priority))
+    chosen = [world.directory.services[id] for id in offered(decision, most)]
+    return (*asking, e.Fact(decision), *world.requests(state, chosen, envelope.at, offer))
 
 
 def closed_soon(service: Service, at: datetime) -> tuple[tuple[str, str], ...]:
     """The dated closures that stop a recipient's clocks; one without an end would stop them for ever."""
     first, last = at.date().isoformat(), (at + A_YEAR).date().isoformat()
     return tuple((a, b) for a, b in service.closures if first <= b <= last)
+
+
+def offered(decision: e.RoutingDecided, most: int) -> list[str]:
+    """The services asked at once: the best of each organization, the chosen one first."""
+    best: dict[str, str] = {}
+    for candidate in decision.candidates:
+        if candidate.excluded_by is None:
+            best.setdefault(candidate.organization, candidate.service)
+    return list(dict.fromkeys((str(decision.chosen), *best.values())))[:most]
 
 
 def decide(
@@ -114,9 +145,8 @@ def wanted(
     )
 
 
-def _asked_next(
-    state: Referral, decision: e.RoutingDecided, envelope: Envelope, world: World
-) -> tuple[e.Fact, ...]:
+def _review(state: Referral, decision: e.RoutingDecided) -> e.ReviewNeeded | None:
+    """Why nobody may be asked without a person, or None."""
     if decision.chosen is None:
         reason = "preferred-unavailable" if state.routing == "preferred-only" else "no-candidate"
         rules = {c.excluded_by.rule for c in decision.candidates if c.excluded_by} | set(
@@ -127,8 +157,8 @@ def _asked_next(
             if rules
             else "no service has this need"
         )
-        return (e.Fact(e.ReviewNeeded(reason=reason, detail=why)),)
+        return e.ReviewNeeded(reason=reason, detail=why)
     if state.routing == "ask-first":
         detail = "a person at the clinic or hub confirms the service first"
-        return (e.Fact(e.ReviewNeeded(reason="ask-first", detail=detail)),)
-    return (e.Fact(world.request(state, world.directory.services[decision.chosen], envelope.at)),)
+        return e.ReviewNeeded(reason="ask-first", detail=detail)
+    return None

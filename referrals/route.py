@@ -35,10 +35,7 @@ def route(
     A service out of reach is counted under outside-area whatever else would exclude it, unless it is named.
     """
     rules = policy()
-    here = directory.places.get(wanted.postal_code or "")
-    asked = wanted._replace(
-        county=wanted.county or (here.county if here else None), language=language_code(wanted.language)
-    )
+    here, asked = _located(wanted, directory)
     reach = directory.in_reach(asked.domain, asked.postal_code, asked.county)
     positions = directory.noted("position", position)
     setting = Setting(rules, asked, position(here) if here else (), positions, loads, trust or {}, now.date())
@@ -58,6 +55,19 @@ def route(
         candidates=tuple(named),
         others_excluded=_others(excluded, named, reach, len(directory.by_domain.get(asked.domain, ()))),
     )
+
+
+def objection(wanted: Wanted, directory: Directory, service: Service, day: date) -> ExcludedBy | None:
+    """Why this one service does not fit, or None; outside of any decision."""
+    if wanted.domain not in service.domains:
+        return ExcludedBy("need", f"does not offer {wanted.domain}")
+    return excluded_by(RULES, _located(wanted, directory)[1], service, day)
+
+
+def _located(wanted: Wanted, directory: Directory) -> tuple[Place | None, Wanted]:
+    here = directory.places.get(wanted.postal_code or "")
+    county = wanted.county or (here.county if here else None)
+    return here, wanted._replace(county=county, language=language_code(wanted.language))
 
 
 def _judged(

@@ -1,23 +1,23 @@
-"""Referral and Hop, and `evolve`: the state is the fold of the events.
+"""Referral and Hop: what is known of a referral at one version; evolve.py folds the events into it.
 
-Comes in: the state before (or None), one event, its time. Goes out: the state after. Never decides.
+Comes in and goes out: nothing but look-ups over itself. Never decides.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
-from referrals import events as e
-from referrals import timing
 from referrals.submission import Coding
-from referrals.words import OPEN_HOP, HopStatus, ReferralStatus
+from referrals.words import HELD, OPEN_HOP, HopStatus, ReferralStatus
 
 
 class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One recipient's turn."""
+    """One recipient's turn. `offer`: the round it was asked in. `passed_on`: it failed, the referral went on.
+
+    `attempts`: how often the person was tried and not reached.
+    """
 
     hop: str
     number: int
@@ -29,6 +29,10 @@ class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
     answered_at: datetime | None = None
     reason: str | None = None
     waitlist: dict[str, Any] | None = None
+    offer: int = 0
+    assigned: bool = False
+    passed_on: bool = False
+    attempts: int = 0
     closures: tuple[tuple[str, str], ...] = ()
     accepted_at: datetime | None = None
     contacted_at: datetime | None = None
@@ -80,6 +84,7 @@ class Referral(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str | None = None
     detail: str | None = None
     outcome: Outcome | None = None
+    follow_up: str | None = None
     authorization: dict[str, Any] | None = None
     approval_asked_at: datetime | None = None
     approval_due_at: datetime | None = None
@@ -101,151 +106,21 @@ class Referral(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return tuple(h for h in self.hops if h.status in OPEN_HOP)
 
     @property
+    def asked(self) -> tuple[Hop, ...]:
+        """The hops that wait for an answer: one offer round at most."""
+        return tuple(h for h in self.hops if h.status is HopStatus.REQUESTED)
+
+    @property
+    def held(self) -> Hop | None:
+        """The hop that holds the referral: one at most."""
+        return next((h for h in self.hops if h.status in HELD), None)
+
+    @property
     def response_due(self) -> Hop | None:
-        """The hop whose first response is awaited."""
-        return next((h for h in reversed(self.hops) if h.status is HopStatus.REQUESTED), None)
+        """The hop whose first response is due next; its number is the deadline's generation."""
+        return min(self.asked, key=lambda h: (h.due_at, h.number), default=None)
 
-
-def evolve(state: Referral | None, referral_id: UUID, fact: e.Fact, at: datetime) -> Referral:
-    """The state after one fact; total over every event type, so that a rebuild never decides anything."""
-    event = fact.event
-    if state is None:
-        if not isinstance(event, e.ReferralReceived):
-            raise ValueError(f"the first fact of {referral_id} is {e.type_of(event)}, not referral-received")
-        content = {f: getattr(event, f) for f in _CONTENT}
-        return Referral(
-            id=referral_id,
-            status=ReferralStatus.RECEIVED,
-            version=1,
-            created_at=at,
-            updated_at=at,
-            sealed=fact.sealed,
-            **content,
-        )
-    changes = _EVOLVE[type(event)](state, event, fact.sealed, at)
-    changes |= {"version": state.version + 1, "updated_at": at}
-    after: Referral = structs.replace(state, **changes)
-    return after
-
-
-_CONTENT = e.ReferralReceived.__struct_fields__
-Changes = dict[str, Any]
-
-# The status of a hop after each answer, and the referral's beside it (None = as it was).
-HOP_AFTER: dict[type[Any], tuple[HopStatus, ReferralStatus | None]] = {
-    e.HopAccepted: (HopStatus.ACCEPTED, ReferralStatus.ACCEPTED),
-    e.HopRejected: (HopStatus.REJECTED, ReferralStatus.RECEIVED),
-    e.HopExpired: (HopStatus.EXPIRED, ReferralStatus.RECEIVED),
-    e.HopStarted: (HopStatus.IN_PROGRESS, ReferralStatus.IN_PROGRESS),
-    e.HopHeld: (HopStatus.ON_HOLD, ReferralStatus.ON_HOLD),
-    e.HopResumed: (HopStatus.IN_PROGRESS, ReferralStatus.IN_PROGRESS),
-    e.HopCompleted: (HopStatus.COMPLETED, ReferralStatus.COMPLETED),
-    e.HopFailed: (HopStatus.FAILED, ReferralStatus.FAILED),
-    e.HopCancelled: (HopStatus.CANCELLED, ReferralStatus.RECEIVED),
-    e.HopWithdrawn: (HopStatus.CANCELLED, ReferralStatus.RECEIVED),
-    e.HopTransferred: (HopStatus.REJECTED, ReferralStatus.RECEIVED),
-    e.HopSuperseded: (HopStatus.CANCELLED, ReferralStatus.RECEIVED),
-    e.HopReopened: (HopStatus.IN_PROGRESS, ReferralStatus.IN_PROGRESS),
-}
-
-
-def _hop_answered(state: Referral, event: Any, sealed: bytes, at: datetime) -> Changes:
-    hop_status, referral_status = HOP_AFTER[type(event)]
-    answer: Changes = {"status": hop_status, "answered_at": at}
-    if (reason := getattr(event, "reason", None) or getattr(event, "outcome", None)) is not None:
-        answer["reason"] = reason
-    if isinstance(event, e.HopHeld):
-        answer["waitlist"] = event.waitlist
-    hops = tuple(
-        structs.replace(h, **answer, **timing.timed(h, event, at)) if h.hop == event.hop else h
-        for h in state.hops
-    )
-    changes: Changes = {"hops": hops, "status": referral_status or state.status}
-    if isinstance(event, e.HopAccepted):
-        changes |= {"accepted_at": state.accepted_at or at, "reason": None, "detail": None}
-    if isinstance(event, e.HopCompleted | e.HopFailed):
-        outcome = Outcome(event.outcome, event.need)
-        changes |= {"outcome": outcome, "outcome_sealed": sealed, "closed_at": at}
-    return changes
-
-
-def _hop_reopened(state: Referral, event: e.HopReopened, sealed: bytes, at: datetime) -> Changes:
-    changes = _hop_answered(state, event, sealed, at)
-    hops = tuple(structs.replace(h, reason=None) if h.hop == event.hop else h for h in changes["hops"])
-    return changes | {"hops": hops, "outcome": None, "outcome_sealed": b"", "closed_at": None}
-
-
-def _corrected(state: Referral, event: e.OutcomeCorrected, sealed: bytes, at: datetime) -> Changes:
-    answer: Changes = {"status": HopStatus(event.status), "reason": event.outcome}
-    hops = tuple(structs.replace(h, **answer) if h.hop == event.hop else h for h in state.hops)
-    outcome = Outcome(event.outcome, event.need)
-    status = ReferralStatus(event.status)
-    return {"hops": hops, "status": status, "outcome": outcome, "outcome_sealed": sealed}
-
-
-def _hop_requested(state: Referral, event: e.HopRequested, sealed: bytes, at: datetime) -> Changes:
-    hop = Hop(
-        hop=event.hop,
-        number=event.number,
-        organization=event.organization,
-        service=event.service,
-        status=HopStatus.REQUESTED,
-        requested_at=at,
-        due_at=event.due_at,
-        closures=event.closures,
-    )
-    return {"hops": (*state.hops, hop), "status": ReferralStatus.REQUESTED, "reason": None, "detail": None}
-
-
-def _amended(state: Referral, event: e.ReferralAmended, sealed: bytes, at: datetime) -> Changes:
-    content = {f: getattr(event, f) for f in _CONTENT} | {"sealed": sealed}
-    return content | timing.another_plan(state, event)
-
-
-def _ended(status: ReferralStatus) -> Callable[[Referral, Any, bytes, datetime], Changes]:
-    def evolve_to_end(state: Referral, event: Any, sealed: bytes, at: datetime) -> Changes:
-        return {"status": status, "reason": event.reason, "closed_at": state.closed_at or at}
-
-    return evolve_to_end
-
-
-def _review_needed(state: Referral, event: e.ReviewNeeded, sealed: bytes, at: datetime) -> Changes:
-    why = {"reason": event.reason, "detail": event.detail}
-    return why | {"status": ReferralStatus.NEEDS_REVIEW, "review_since": timing.in_review(state, at)}
-
-
-def _closed(state: Referral, event: e.ReferralClosed, sealed: bytes, at: datetime) -> Changes:
-    outcome = Outcome(event.outcome, event.need)
-    changes: Changes = {"outcome": outcome, "outcome_sealed": sealed, "closed_at": at}
-    return changes | {"status": ReferralStatus(event.status), "reason": None, "detail": None}
-
-
-def _service_delivered(state: Referral, event: e.ServiceDelivered, sealed: bytes, at: datetime) -> Changes:
-    row = {f: getattr(event, f) for f in event.__struct_fields__}
-    return {"services_delivered": (*state.services_delivered, row)}
-
-
-def _unchanged(state: Referral, event: Any, sealed: bytes, at: datetime) -> Changes:
-    return {}
-
-
-_EVOLVE: dict[type[Any], Callable[[Referral, Any, bytes, datetime], Changes]] = {
-    **dict.fromkeys(HOP_AFTER, _hop_answered),
-    e.ReferralAmended: _amended,
-    e.ReferralRefused: _ended(ReferralStatus.REFUSED),
-    e.ReferralCancelled: _ended(ReferralStatus.CANCELLED),
-    e.ReferralEnteredInError: _ended(ReferralStatus.ENTERED_IN_ERROR),
-    e.HopReopened: _hop_reopened,
-    e.OutcomeCorrected: _corrected,
-    e.ReviewNeeded: _review_needed,
-    e.RoutingDecided: _unchanged,
-    e.ServiceAssigned: _unchanged,
-    e.HopRequested: _hop_requested,
-    e.ContactMade: lambda state, event, sealed, at: timing.contacted(state, event, at),
-    e.ServiceDelivered: _service_delivered,
-    e.NoteAdded: _unchanged,
-    e.AuthorizationRequested: lambda state, event, sealed, at: timing.asked(event, at),
-    e.AuthorizationDecided: lambda state, event, sealed, at: timing.decided(state, event),
-    e.ReferralClosed: _closed,
-    **dict.fromkeys(timing.STAGES, lambda state, event, sealed, at: timing.came_due(state, event)),
-}
+    @property
+    def next_offer(self) -> int:
+        """The number of the next offer round."""
+        return max((h.offer for h in self.hops), default=0) + 1

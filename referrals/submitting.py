@@ -10,13 +10,15 @@ import msgspec
 from referrals import approval, ids, words
 from referrals import commands as c
 from referrals import events as e
+from referrals.amending import rechecked
 from referrals.cancelling import ended
 from referrals.check import parse_time
 from referrals.consent import consent
 from referrals.contracts import contract_for
 from referrals.errors import RejectionReason as No
+from referrals.evolve import evolve
 from referrals.placing import World, place
-from referrals.state import Referral, evolve
+from referrals.state import Referral
 from referrals.submission import Submission, county, postal_code
 from referrals.words import ReferralStatus
 
@@ -127,16 +129,22 @@ def _again(
     changed = tuple(f for f in content if content[f] != getattr(state, f) and f != "digest") or ("person",)
     amended = e.Fact(e.ReferralAmended(**content, changed=changed), command.sealed)
     after = evolve(state, state.id, amended, envelope.at)
-    return (amended, *_after_amendment(after, command.submission, envelope, world))
+    if (said := _after_amendment(after, command.submission, envelope, world)) is not None:
+        return (amended, *said)
+    asking = approval.ask(after, envelope.at)
+    for fact in asking:
+        after = evolve(after, state.id, fact, envelope.at)
+    return (amended, *asking, *rechecked(state, after, changed, envelope, world))
 
 
 def _after_amendment(
     state: Referral, submission: Submission, envelope: c.Envelope, world: World
-) -> tuple[e.Fact, ...]:
+) -> tuple[e.Fact, ...] | None:
+    """What consent says of the amended referral: the end, a first placing; None: as it was."""
     verdict = consent(submission.consent.status, submission.consent.expires_at, envelope.at)
     if verdict.verdict == "refuse":
         hops = [e.Fact(e.HopCancelled(hop=h.hop, reason="consent-revoked")) for h in state.open_hops]
         return (*hops, e.Fact(e.ReferralCancelled(reason="consent-revoked")))
-    if verdict.verdict == "allow" and state.status in (ReferralStatus.NEEDS_REVIEW, ReferralStatus.RECEIVED):
-        return place(state, envelope, world)
-    return approval.ask(state, envelope.at) if state.open_hops else ()
+    waits = (ReferralStatus.NEEDS_REVIEW, ReferralStatus.RECEIVED)
+    waiting = state.status in waits and verdict.verdict == "allow"
+    return place(state, envelope, world) if waiting else None

@@ -8,8 +8,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from msgspec import structs
-
 from referrals import events as e
 from referrals.words import ReferralStatus
 
@@ -32,18 +30,11 @@ def timed(hop: Hop, event: Any, at: datetime) -> Changes:
         changes["accepted_at"] = at
     if isinstance(event, e.HopStarted | e.HopResumed):
         changes["started_at"] = hop.started_at or at
-    if isinstance(event, e.HopStarted):  # who helps has met the person
+    if isinstance(event, e.HopStarted):  # who helps has reached the person
         changes["contacted_at"] = hop.contacted_at or at
     if isinstance(event, e.HopHeld):
         changes |= {"pauses": (*hop.pauses, (at, None)), "review_date": event.review_date}
     return changes
-
-
-def contacted(state: Referral, event: e.ContactMade, at: datetime) -> Changes:
-    """The first attempt to contact the person stops that clock, whether it reached anybody or not."""
-    first = {h.hop: at for h in state.hops if h.hop == event.hop and h.contacted_at is None}
-    hops = (structs.replace(h, contacted_at=first[h.hop]) if h.hop in first else h for h in state.hops)
-    return {"hops": tuple(hops)}
 
 
 def in_review(state: Referral, at: datetime) -> datetime:

@@ -1,13 +1,14 @@
-"""TRANSITIONS, the table of what a hop's answers may do; buttons, diagrams and checks derive from it.
+"""The tables of the life cycle: what a hop's answers may do, and what may be done to a whole referral.
 
-Comes in: nothing. Goes out: rows and look-ups. Must never decide; answering.py does, by these rows.
+Comes in: nothing. Goes out: rows and look-ups; rules, buttons, diagrams and the database's checks derive from them.
+Must never decide; answering.py, reviewing.py and lifecycle.py do, by these rows.
 """
 
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from referrals import events as e
-from referrals.words import HELD, HopStatus
+from referrals.words import HELD, TERMINAL, HopStatus, ReferralStatus
 
 
 class Transition(NamedTuple):
@@ -24,10 +25,22 @@ class Transition(NamedTuple):
     hub: bool = False
 
 
-H = HopStatus
+class Step(NamedTuple):
+    """One row: who may do this to a referral, in which statuses, to which it leads ((): as it was)."""
+
+    who: str
+    sources: frozenset[ReferralStatus]
+    targets: tuple[ReferralStatus, ...]
+    event: type[Any]
+    reasons: str | None = None
+
+
+H, R = HopStatus, ReferralStatus
 _ASKED = frozenset({H.REQUESTED})
 _OVER = frozenset({H.COMPLETED, H.FAILED})
 _ANY = frozenset(HopStatus)
+_OPEN = frozenset(ReferralStatus) - TERMINAL
+_REVIEW = frozenset({R.NEEDS_REVIEW})
 MONTH = timedelta(days=30)
 
 # action -> what it may do. An answer to an expired hop is late: it counts while nobody else holds the referral.
@@ -46,6 +59,20 @@ TRANSITIONS: dict[str, Transition] = {
     "correct": Transition(_OVER, None, e.OutcomeCorrected, "outcomes", MONTH),
     "reopen": Transition(_OVER, H.IN_PROGRESS, e.HopReopened, window=MONTH, hub=True),
     "note": Transition(_ANY, None, e.NoteAdded),
+}
+
+# what is done to the whole referral -> by whom, when, and where it leads; answers to hops are above.
+STEPS: dict[str, Step] = {
+    "amend": Step("sender", _OPEN, (), e.ReferralAmended),
+    "cancel": Step("sender", _OPEN, (R.CANCELLED,), e.ReferralCancelled, "cancel_reasons"),
+    "enter in error": Step(
+        "sender", frozenset(R) - {R.ENTERED_IN_ERROR}, (R.ENTERED_IN_ERROR,), e.ReferralEnteredInError
+    ),
+    "assign": Step("hub", _REVIEW, (R.REQUESTED,), e.ServiceAssigned),
+    "close": Step("hub", _REVIEW, (R.COMPLETED, R.FAILED), e.ReferralClosed, "outcomes"),
+    "reopen": Step("hub", frozenset({R.COMPLETED, R.FAILED}), (R.NEEDS_REVIEW,), e.ReferralReopened),
+    "authorize": Step("plan", frozenset(R), (), e.AuthorizationDecided),
+    "let expire": Step("exchange", frozenset({R.REQUESTED}), (R.REQUESTED, R.NEEDS_REVIEW), e.HopExpired),
 }
 
 

@@ -72,10 +72,13 @@ class Channel(StrEnum):
     API = "api"
     FHIR = "fhir"
     WEB = "web"
+    PHONE = "phone"
+    FAX = "fax"
     TIMER = "timer"
     EXCHANGE = "exchange"
 
 
+ASSISTED = frozenset({Channel.PHONE, Channel.FAX})
 PRIORITIES = ("routine", "urgent", "asap", "stat")
 CONSENT_STATUSES = ("active", "refused", "revoked", "expired", "absent")
 SENSITIVITIES = ("part2", "violence", "minor-consented", "behavioral-health")

@@ -154,6 +154,12 @@ def _assign(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
     return command, "referral", UUID(fields["referral_id"])
 
 
+def _offer(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+    first, *others = fields["services"].split() or [""]
+    command = c.Assign(first, fields["reason"] or None, fields["version"] or None, tuple(others))
+    return command, "referral", UUID(fields["referral_id"])
+
+
 def _authorize(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
     details = _json(fields["details"]) | ({"number": fields["number"]} if fields["number"] else {})
     return c.Authorize(fields["status"], details), "referral", UUID(fields["referral_id"])
@@ -202,6 +208,7 @@ _READERS: dict[str, Callable[[Raw, Fields], tuple[c.Command | c.RecordFact, str,
     "referral_cancelled.v1": _cancel,
     "response_given.v1": _respond,
     "service_assigned.v1": _assign,
+    "services_offered.v1": _offer,
     "authorization_decided.v1": _authorize,
     "services_delivered.v1": _delivered,
     "deadline_due.v1": _deadline,

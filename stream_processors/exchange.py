@@ -14,6 +14,7 @@ from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
 from stream_processors import store
 from stream_processors.decode import Arrival, Poison, Raw, poison, read
+from stream_processors.progress import fresh
 from stream_processors.work import Work
 from stream_processors.world import WorldKeeper
 
@@ -41,27 +42,36 @@ class Exchange:
         self._pool = pool
         self._world = WorldKeeper()
 
+    def read(self, raw: Raw) -> Arrival | Poison:
+        """What a record says; pure, so it may run while another batch commits."""
+        return read(raw)
+
     async def apply(self, batch: Sequence[Raw], holes: Holes = NO_HOLES) -> Applied:
+        """Read and write one batch."""
+        return await self.write([read(raw) for raw in batch], holes)
+
+    async def write(self, records: Sequence[Arrival | Poison], holes: Holes = NO_HOLES) -> Applied:
         """One batch in one transaction. A record that fails us is found alone and becomes a dead letter.
 
         `holes`: where the broker has shown twice that offsets do not exist, so step over them.
         """
         try:
-            return await self._transaction(batch, [read(raw) for raw in batch], holes)
+            return await self._transaction(records, holes)
         except Exception as error:
             self._world.forget()
             if is_transient(error):
                 raise
-            return await self._one_by_one(batch, error, holes)
+            return await self._one_by_one(records, error, holes)
 
-    async def _one_by_one(self, batch: Sequence[Raw], error: Exception, holes: Holes) -> Applied:
-        if len(batch) == 1:
+    async def _one_by_one(
+        self, records: Sequence[Arrival | Poison], error: Exception, holes: Holes
+    ) -> Applied:
+        if len(records) == 1:
             detail = f"{type(error).__name__}: {NEXT_STEP[Bad.OUR_FAILURE]}"
-            failed = poison(batch[0], Bad.OUR_FAILURE, detail)
-            return await self._transaction(batch, [failed], holes)
-        middle = len(batch) // 2
-        first = await self.apply(batch[:middle], holes)
-        second = await self.apply(batch[middle:], holes)
+            return await self._transaction([poison(records[0].raw, Bad.OUR_FAILURE, detail)], holes)
+        middle = len(records) // 2
+        first = await self.write(records[:middle], holes)
+        second = await self.write(records[middle:], holes)
         return Applied(
             first.next_offsets | second.next_offsets,
             first.records + second.records,
@@ -71,25 +81,25 @@ class Exchange:
             first.gaps | second.gaps,
         )
 
-    async def _transaction(
-        self, batch: Sequence[Raw], records: Sequence[Arrival | Poison], holes: Holes
-    ) -> Applied:
+    async def _transaction(self, records: Sequence[Arrival | Poison], holes: Holes) -> Applied:
         async with self._pool.acquire() as connection:
             async with connection.transaction():
-                before = await store.lock_progress(connection, {(r.topic, r.partition) for r in batch})
-                fresh, after, gaps = _fresh(records, before, holes)
+                before = await store.lock_progress(
+                    connection, {(r.raw.topic, r.raw.partition) for r in records}
+                )
+                taken, after, gaps = fresh(records, before, holes)
                 work = None
-                if fresh:
-                    loaded = await store.load(connection, fresh)
+                if taken:
+                    loaded = await store.load(connection, taken)
                     work = Work(loaded, await self._world.current(connection))
-                    work.apply(fresh)
+                    work.apply(taken)
                     await store.save(connection, work, self._world.webhooks)
                 await store.save_progress(connection, before, after)
             if work is None:
                 return Applied(after, 0, 0, 0, 0, gaps)
             self._world.adopt(work.loads)
             await connection.execute(NOTIFY)
-            counts = (len(fresh), len(work.history), len(work.rejections), len(work.dead))
+            counts = (len(taken), len(work.history), len(work.rejections), len(work.dead))
             return Applied(after, *counts, gaps=gaps)
 
 
@@ -103,22 +113,3 @@ def is_transient(error: Exception) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in TRANSIENT_CLASSES
     return isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError | store.Overtaken)
-
-
-def _fresh(
-    records: Sequence[Arrival | Poison], before: dict[store.Place, int], holes: Holes
-) -> tuple[list[Arrival | Poison], dict[store.Place, int], dict[store.Place, int]]:
-    """The records not yet applied, the offsets after them, and the places where an offset is missing."""
-    after, gaps = dict(before), dict[store.Place, int]()
-    fresh: list[Arrival | Poison] = []
-    for record in records:
-        raw = record.raw
-        place = (raw.topic, raw.partition)
-        if place not in after or place in gaps or raw.offset < after[place]:
-            continue
-        if raw.offset > after[place] and place not in holes:
-            gaps[place] = after[place]
-            continue
-        after[place] = raw.offset + 1
-        fresh.append(record)
-    return fresh, after, gaps

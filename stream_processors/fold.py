@@ -11,7 +11,8 @@ from uuid import UUID
 import msgspec
 
 from referrals.events import Event, Fact
-from referrals.state import Referral, evolve
+from referrals.evolve import evolve
+from referrals.state import Referral
 from referrals.streams import Stream
 from referrals.timing import tells_hub
 

@@ -1,7 +1,8 @@
-"""Kafka -> batches: assignment, seek to Postgres' offsets, fetch, apply, retry. Knows nothing of referrals.
+"""Kafka -> batches: assignment, seek to Postgres' offsets, fetch, read, write, retry. Knows nothing of referrals.
 
-Comes in: every intake and shared topic. Goes out: batches to Exchange.apply. Kafka's committed offset is only a hint
-for lag dashboards; nothing is ever skipped because Postgres or the broker is away.
+Comes in: every intake and shared topic. Goes out: batches to a Step; the next one is read while this one commits, and
+never decided ahead (architecture 15). Kafka's committed offset is only a hint for lag dashboards; nothing is ever
+skipped because Postgres or the broker is away.
 """
 
 import asyncio
@@ -9,7 +10,9 @@ import contextlib
 import re
 import socket
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any, Generic, Protocol, TypeVar
 
 import asyncpg
 import stamina
@@ -22,27 +25,45 @@ from avro_schemas import topics
 from infra.kafka import KafkaLogin
 from stream_processors import metrics
 from stream_processors.decode import Raw
-from stream_processors.exchange import Applied, Exchange, is_transient
+from stream_processors.exchange import Applied, is_transient
 from stream_processors.patience import may_pass
-from stream_processors.progress import Stopped, overtaken, starting_offsets
+from stream_processors.progress import Placed, Stopped, overtaken, starting_offsets
 from stream_processors.store import Place
 
 GROUP = "refex-exchange"
 MAX_RECORDS = 2000
+SLICE = 64  # records read before the batch being written gets its turn
 ADVISORY_COMMIT_S = 2.0
 PATTERN = "^(" + "|".join([r"intake\.[a-z0-9.-]+", *map(re.escape, topics.consumed())]) + ")$"
 UNTIL_IT_IS = stamina.AsyncRetryingCaller(attempts=None, timeout=None, wait_initial=0.1, wait_max=3.0)
 log = structlog.get_logger()
 
 
-class Inbox:
+T = TypeVar("T", bound=Placed)
+
+
+class Step(Protocol[T]):
+    """What the inbox feeds: `read` is pure, `write` moves effects and offsets in one transaction or not at all."""
+
+    def read(self, raw: Raw) -> T:
+        """What a record says."""
+
+    async def write(self, records: Sequence[T], holes: frozenset[Place]) -> Applied:
+        """A batch, in one transaction; `holes`: offsets shown twice not to exist."""
+
+
+class Inbox(Generic[T]):
     """One consumer of the group; `run` until cancelled."""
 
-    def __init__(self, login: KafkaLogin, pool: asyncpg.Pool, exchange: Exchange, slot: int) -> None:
+    def __init__(
+        self, login: KafkaLogin, pool: asyncpg.Pool, step: Step[T], slot: int, pattern: str = PATTERN
+    ) -> None:
         self._login = login
         self._pool = pool
-        self._exchange = exchange
+        self._step = step
         self._slot = slot
+        self._pattern = pattern
+        self._writing: asyncio.Task[Applied] | None = None
         self._open: set[TopicPartition] = set()
         self.reassigned = True
         self._gaps: dict[Place, int] = {}
@@ -52,16 +73,43 @@ class Inbox:
     async def run(self) -> None:
         """Consume for ever; a lost broker is waited for, an unknown error ends the process."""
         async with self._consumer() as consumer:
-            consumer.subscribe(pattern=PATTERN, listener=_Reassigned(self))
-            while True:
-                await self._place(consumer)
-                fetched = await consumer.getmany(timeout_ms=200, max_records=MAX_RECORDS)
-                batch = [raw(r) for place, records in fetched.items() if place in self._open for r in records]
-                if batch:
-                    with metrics.BATCH_SECONDS.time():
-                        applied = await self._apply(batch)
-                    await self._follow(consumer, applied)
-                await self._commit(consumer)
+            consumer.subscribe(pattern=self._pattern, listener=_Reassigned(self))
+            try:
+                while True:
+                    await self._place(consumer)
+                    fetched = await consumer.getmany(timeout_ms=200, max_records=MAX_RECORDS)
+                    batch = [raw(r) for p, records in fetched.items() if p in self._open for r in records]
+                    read = await self._read(batch)
+                    again = await self._settle(consumer)
+                    records = [r for r in read if (r.raw.topic, r.raw.partition) not in again]
+                    if records:
+                        self._writing = asyncio.create_task(self._write(records))
+                    await self._commit(consumer)
+            finally:
+                await self._drop()
+
+    async def _read(self, batch: list[Raw]) -> list[T]:
+        """What the records say, read in slices so that the batch being written goes on meanwhile."""
+        records: list[T] = []
+        for start in range(0, len(batch), SLICE):
+            records += map(self._step.read, batch[start : start + SLICE])
+            await asyncio.sleep(0)
+        return records
+
+    async def _settle(self, consumer: AIOKafkaConsumer) -> frozenset[Place]:
+        """Wait for the batch being written and follow what it did; the places that must be read again first."""
+        if self._writing is None:
+            return frozenset()
+        writing, self._writing = self._writing, None
+        applied = await writing
+        await self._follow(consumer, applied)
+        return frozenset(applied.gaps)
+
+    async def _drop(self) -> None:
+        """On the way out: what is not committed is rolled back and read again by whoever comes next."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.wait({self._writing})
 
     def _consumer(self) -> "_Started":
         return _Started(
@@ -86,6 +134,7 @@ class Inbox:
         """After an assignment: seek every partition to its row; those that must not go on are paused."""
         if not self.reassigned:
             return
+        await self._settle(consumer)
         self.reassigned = False
         self._open.clear()
         assigned = frozenset(consumer.assignment())
@@ -105,14 +154,15 @@ class Inbox:
         if partition in consumer.assignment():
             consumer.pause(partition)
 
-    async def _apply(self, batch: list[Raw]) -> Applied:
+    async def _write(self, records: list[T]) -> Applied:
         """Until it is applied: a transient failure is retried for as long as it lasts."""
-        async for attempt in stamina.retry_context(
-            on=is_transient, attempts=None, timeout=None, wait_initial=0.05, wait_max=3.0
-        ):
-            metrics.RETRIES.inc(attempt.num > 1)
-            with attempt:
-                return await self._exchange.apply(batch, frozenset(self._gaps))
+        with metrics.BATCH_SECONDS.time():
+            async for attempt in stamina.retry_context(
+                on=is_transient, attempts=None, timeout=None, wait_initial=0.05, wait_max=3.0
+            ):
+                metrics.RETRIES.inc(attempt.num > 1)
+                with attempt:
+                    return await self._step.write(records, frozenset(self._gaps))
         raise AssertionError("unreachable")
 
     async def _follow(self, consumer: AIOKafkaConsumer, applied: Applied) -> None:
@@ -153,7 +203,7 @@ class Inbox:
 class _Reassigned(ConsumerRebalanceListener):  # type: ignore[misc]
     """Tells the inbox that what it reads has changed; it seeks before it takes another record."""
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: Inbox[Any]) -> None:
         self._inbox = inbox
 
     def on_partitions_revoked(self, revoked: object) -> None:

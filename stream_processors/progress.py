@@ -1,11 +1,13 @@
-"""Where a partition goes on: the row in Postgres, checked against the log as it is now.
+"""Where a partition goes on: the row in Postgres, checked against the log as it is now, and against every batch.
 
-Comes in: newly assigned partitions. Goes out: an offset each, or Stopped with an instruction: a recreated topic, an
-end below the row, a retention that overtook it. Never skips, never starts over by itself.
+Comes in: newly assigned partitions; records and the rows they meet. Goes out: an offset each, or Stopped with an
+instruction: a recreated topic, an end below the row, a retention that overtook it; of records, those not yet applied.
+Never skips, never starts over by itself.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,8 +15,23 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from infra.kafka import KafkaLogin
 from infra.kafka_identity import Identity, identity
 from infra.postgres import queries
+from stream_processors.decode import Raw
 
 SQL = queries("stream_processors", "progress.sql")
+
+
+Place = tuple[str, int]
+
+
+class Placed(Protocol):
+    """A record that knows where in the log it stands."""
+
+    @property
+    def raw(self) -> Raw:
+        """The record as it was consumed."""
+
+
+R = TypeVar("R", bound=Placed)
 
 
 class Stopped(str):
@@ -60,3 +77,22 @@ def judge(row: Mapping[str, object], topic: str, who: Identity, first: int, last
 def overtaken(topic: str, offset: int) -> Stopped:
     """The log no longer holds what comes next."""
     return Stopped(f"retention of {topic} overtook offset {offset}; records are gone: restore the log")
+
+
+def fresh(
+    records: Sequence[R], before: Mapping[Place, int], holes: Collection[Place]
+) -> tuple[list[R], dict[Place, int], dict[Place, int]]:
+    """The records not yet applied, the offsets after them, and the places where an offset is missing."""
+    after, gaps = dict(before), dict[Place, int]()
+    found: list[R] = []
+    for record in records:
+        raw = record.raw
+        place = (raw.topic, raw.partition)
+        if place not in after or place in gaps or raw.offset < after[place]:
+            continue
+        if raw.offset > after[place] and place not in holes:
+            gaps[place] = after[place]
+            continue
+        after[place] = raw.offset + 1
+        found.append(record)
+    return found, after, gaps

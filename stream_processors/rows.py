@@ -63,7 +63,7 @@ def hop_rows(r: Referral, before: Referral | None) -> list[tuple[Any, ...]]:
     return [
         (
             *(r.id, h.hop, h.number, r.sender, h.organization, r.payer, h.service, str(h.status), h.reason),
-            *(h.requested_at, h.due_at, h.answered_at),
+            *(h.requested_at, h.due_at, h.answered_at, h.offer),
         )
         for h in sorted(r.hops, key=lambda h: h.status in HELD)
         if h not in known

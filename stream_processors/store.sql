@@ -57,13 +57,13 @@ where r.id = new.id and r.version = new.loaded
 
 -- name: save_hops
 insert into hop (referral_id, hop, number, tenant, sender, recipient, payer, service, status, reason, requested_at,
-    due_at, answered_at)
+    due_at, answered_at, offer)
 select referral_id, hop, number, sender, sender, recipient, payer, service, status, reason, requested_at, due_at,
-    answered_at
+    answered_at, offer
 from unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::text[],
-    $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[])
+    $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::int[])
     as new (referral_id, hop, number, sender, recipient, payer, service, status, reason, requested_at, due_at,
-    answered_at)
+    answered_at, offer)
 on conflict (referral_id, number) do update
 set status = excluded.status, reason = excluded.reason, answered_at = excluded.answered_at, payer = excluded.payer
 

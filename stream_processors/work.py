@@ -15,10 +15,11 @@ from referrals import events as e
 from referrals.cancelling import cancel_unknown
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
+from referrals.evolve import evolve
 from referrals.ids import origin_id
 from referrals.lifecycle import decide
 from referrals.placing import World
-from referrals.state import Referral, evolve
+from referrals.state import Referral
 from referrals.streams import Stream
 from referrals.streams import record as recorded
 from referrals.timing import tells_hub

@@ -28,6 +28,11 @@ ICONS: dict[str, tuple[str, bool]] = {
     "hop-resumed": ("heart", False),
     "hop-completed": ("done", True),
     "hop-failed": ("stop", True),
+    "hop-fell-through": ("route", True),
+    "hop-unsuitable": ("alert", True),
+    "referral-closed": ("done", True),
+    "referral-reopened": ("heart", True),
+    "service-voided": ("cross", False),
     "hop-cancelled": ("cross", False),
     "hop-withdrawn": ("cross", True),
     "hop-transferred": ("route", True),
@@ -53,6 +58,9 @@ CODES: dict[str, tuple[tuple[str, str], ...]] = {
     "outcome-corrected": (("outcome_before", "outcomes"), ("outcome", "outcomes"), ("need", "need_outcomes")),
     "hop-completed": (("outcome", "outcomes"), ("need", "need_outcomes")),
     "hop-failed": (("outcome", "outcomes"), ("need", "need_outcomes")),
+    "hop-fell-through": (("outcome", "outcomes"),),
+    "hop-superseded": (("reason", "told_reasons"),),
+    "referral-closed": (("outcome", "outcomes"), ("need", "need_outcomes")),
 }
 
 

@@ -72,7 +72,7 @@ def test_an_example_arrives_at_the_exchange(name: str) -> None:
 
 
 def test_the_exchange_reads_most_schemas() -> None:
-    assert len(READ_BY_THE_EXCHANGE) == 13
+    assert len(READ_BY_THE_EXCHANGE) == 14
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if schema_of(name) == "feedback_given.v1"])

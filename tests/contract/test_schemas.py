@@ -30,7 +30,7 @@ def with_v2(change: Callable[[dict[str, Any]], object]) -> Contract:
     name = ANSWER.replace("v1", "v2")
     texts = {**CONTRACT.texts, name: CONTRACT.texts[ANSWER]}
     longer = edited(name, change, CONTRACT._replace(texts=texts))
-    longer = longer._replace(ids={**CONTRACT.ids, name: len(CONTRACT.ids) + 1})
+    longer = longer._replace(ids={**CONTRACT.ids, name: max(CONTRACT.ids.values()) + 1})
     return longer._replace(released=release(longer))
 
 

@@ -63,6 +63,9 @@ async def test_a_schema_of_others_is_left_alone(api: Api) -> None:
         assert await owner.fetchval("select count(*) from reports.kept") == 0
 
 
+CHECKS = "select conname from pg_constraint where conrelid = to_regclass($1) and contype = 'c'"
+
+
 @pytest.fixture
 async def compared(api: Api) -> AsyncIterator[tuple[asyncpg.Connection, rebuild.Target]]:
     """A transaction with live and rebuilt tables in sight, rolled back afterwards."""
@@ -84,6 +87,8 @@ async def test_a_changed_byte_in_any_column_is_named(
     table = projection.table
     found = [n for n, key in (await columns(connection, table)).items() if not key]
     assert set(projection.apart) <= set(found)
+    for check in await connection.fetch(CHECKS, table):  # a byte that rots on disk is not checked either
+        await connection.execute(f'alter table {table} drop constraint "{check[0]}"')
     kinds = {
         r["attname"]: r["type"]
         for r in await connection.fetch(

@@ -18,7 +18,8 @@ from avro_schemas import codec, topics
 from infra.kafka import KafkaLogin
 from infra.kafka_identity import partition_counts
 from referrals.events import Event, Fact
-from referrals.state import Referral, evolve
+from referrals.evolve import evolve
+from referrals.state import Referral
 
 
 async def violations(connection: asyncpg.Connection, login: KafkaLogin, acked: Collection[UUID]) -> list[str]:

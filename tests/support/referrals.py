@@ -67,7 +67,13 @@ def service(organization: str, **changes: Any) -> Service:
 def world(*services: Service, loads: dict[str, int] | None = None) -> World:
     """Two clinics, a plan, a hub, and a CBO per service."""
     places = {ZIP: Place(37.807, -122.285, COUNTY)}
-    kinds = {"clinic": "clinic", "other-clinic": "clinic", "plan": "mco", "hub": "hub"}
+    kinds = {
+        "clinic": "clinic",
+        "other-clinic": "clinic",
+        "plan": "mco",
+        "hub": "hub",
+        "bay-community-plan": "mco",
+    }
     kinds |= {s.organization: "cbo" for s in services}
     return World(Directory(1, services, places), loads or {}, kinds, "hub", seal, open_submission)
 
