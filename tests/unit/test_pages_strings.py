@@ -21,7 +21,9 @@ from api.pages import (
 )
 from api.pages.text import LANGUAGES, Text, chosen, strings
 from referrals import rules, words
+from referrals.contracts import CLOCKS
 from referrals.measures import definitions
+from referrals.timing import HOLD_REVIEW
 
 FOLDER = Path(str(resources.files("api")))
 # family of keys -> the codes that must have a string; looked up by code at run time
@@ -37,6 +39,8 @@ FAMILIES: dict[str, set[str]] = {
     "measure": set(definitions()),
     "measure-title": set(definitions()),
     "cbo-sentence": {str(s) for s in words.HopStatus},
+    "clock": {*CLOCKS, HOLD_REVIEW},
+    "approval": set(words.AUTHORIZATIONS),
 }
 # keys that code puts together from a literal and a code of its own tables
 MADE = {
