@@ -55,8 +55,9 @@ class Clock(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("remind lies between 0 and 1, escalate above 1")
 
     def span(self, priority: str) -> Span:
-        """The span of a priority, else of routine."""
-        return span_of(self.within.get(priority) or self.within["routine"])
+        """The span of a priority, else of the next less urgent one that has one."""
+        no_more_urgent = words.PRIORITIES[: words.PRIORITIES.index(priority) + 1]
+        return span_of(next(self.within[p] for p in reversed(no_more_urgent) if p in self.within))
 
 
 class Contract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -19,7 +19,7 @@ from referrals.evolve import evolve
 from referrals.ids import origin_id
 from referrals.lifecycle import decide
 from referrals.placing import World
-from referrals.state import Referral
+from referrals.state import Hop, Referral
 from referrals.streams import Stream
 from referrals.streams import record as recorded
 from referrals.timing import tells_hub
@@ -163,7 +163,7 @@ class Work:
                 envelope=arrival.envelope,
                 tenant=state.sender,
                 sender=state.sender,
-                recipients=(hop.organization,) if hop else (),
+                recipients=_recipients(state, event, hop),
                 payer=state.payer,
                 status=str(state.status),
                 data=msgspec.json.encode(event),
@@ -256,6 +256,12 @@ class Work:
     def _next(self, lane: int) -> int:
         self.lanes[lane] += 1
         return self.lanes[lane]
+
+
+def _recipients(state: Referral, event: e.Event, hop: Hop | None) -> tuple[str, ...]:
+    """Whom a fact concerns besides sender and payer: the hop's organization, and the hub where a clock tells it."""
+    told = (state.hub,) if isinstance(event, e.ClockEvent) and tells_hub(event, state.hub) else ()
+    return tuple(dict.fromkeys(((hop.organization,) if hop else ()) + told))
 
 
 def _origin(raw: Raw) -> UUID:
