@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from api import (
     auth,
+    capacity,
     consents,
     directory,
     fhir,
@@ -41,7 +42,6 @@ from producers.producer import RecordProducer
 
 HUB, PLAN = frozenset({"hub"}), frozenset({"mco"})
 CONSENTERS = SENDERS | HUB
-OWNERS = RECIPIENTS | {"operator"}
 PURGE_S = 60.0
 KEEP_KEYS = timedelta(days=31)
 
@@ -59,7 +59,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/referrals/{id}/authorization", responses.authorize, "authorize", PLAN),
     Route("GET", "/v1/organizations", directory.organizations, "directory", EVERYONE),
     Route("GET", "/v1/services", directory.services, "directory", EVERYONE),
-    Route("PUT", "/v1/services/{id}/capacity", directory.capacity, "capacity", OWNERS),
+    Route("PUT", "/v1/services/{id}/capacity", capacity.change, "capacity", RECIPIENTS),
     Route("PUT", "/v1/consents/{id}", consents.put, "consent", CONSENTERS),
     Route("POST", "/v1/consents/{id}/revoke", consents.revoke, "consent", CONSENTERS),
     Route("POST", "/v1/screenings", consents.screen, "screen", SENDERS),

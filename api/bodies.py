@@ -111,20 +111,22 @@ class AuthorizationBody(_Body, frozen=True, kw_only=True):
 
 
 class ClosureBody(_Body, frozen=True, kw_only=True):
-    """A closure with dates, both included."""
+    """A closure with dates, both included; without `to` it lasts until its CBO says otherwise."""
 
     from_: Code = msgspec.field(name="from")
     to: Code | None = None
-    reason: Code | None = None
+    reason: Text | None = None
 
 
 class CapacityBody(_Body, frozen=True, kw_only=True):
-    """How much room a service has, or when it is closed."""
+    """How much room a service has, until when that holds, and when it is closed; what is not said stays."""
 
     status: Code | None = None
     available: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
+    until: Code | None = None
     expires_at: Code | None = None
     closures: list[ClosureBody] | None = None
+    note: Text | None = None
 
 
 class ConsentBody(_Body, frozen=True, kw_only=True):

@@ -1,12 +1,14 @@
-"""The directory for everybody: organizations and services in HSDS shapes; room and closures by their CBO.
+"""The directory for everybody: organizations and services in HSDS shapes.
 
-Comes in: search parameters. Goes out: HSDS services as imported, nearest or by name first. Must never show a person,
-a credential, or another organization's inactive record as if it could be asked.
+Comes in: search parameters of anybody. Goes out: HSDS services as their source describes them, with what their own CBO
+says of their room; nearest first, else by name. Must never show a person or a credential.
 """
 
-from collections.abc import Iterable
+import re
+import unicodedata
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -15,47 +17,57 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import bodies, cursors, events
-from api.bodies import CapacityBody, answer
+from api import cursors
+from api.bodies import answer
 from api.context import context, principal_of
-from api.problems import not_found, wrong
-from api.referrals import CANONICAL_ID
-from infra.places import places
+from api.problems import wrong
+from infra.places import places, zone
 from infra.postgres import queries
-from producers import envelope
 from referrals import words
-from referrals.check import parse_date
+from referrals.capacity import with_room
+from referrals.check import UNWRITABLE
 from referrals.directory import Service
-from referrals.score import distance_km
+from referrals.hours import open_at, postal_code
 from referrals.wanted import language_code
 
 SQL = queries("api", "directory.sql")
-CAPACITY = ("open", "limited", "waitlist", "full", "closed")
+NEAR_KM = 50.0
+NOWHERE_KM = 1e9
+MAX_TEXT = 200
+MAX_WORDS = 10
+LOOKED_AT = 2_000
+"""How many services one answer about opening hours looks at, at most; the cursor goes on from there."""
 
 
-class Listed(Struct, frozen=True):
-    """A service for comparing, and its HSDS record as JSON."""
+class Position(NamedTuple):
+    """Where a page of services ended."""
 
-    service: Service
-    body: dict[str, Any]
+    km: float
+    name: str
+    id: UUID
+
+
+START = Position(-1.0, "", UUID(int=0))
 
 
 class Wanted(Struct, frozen=True):
-    """What a search asks for; None = anything."""
+    """What a search asks for; empty = anything. `q` are words joined for Postgres; None = signs alone, so nothing."""
 
-    q: str | None = None
-    need: str | None = None
-    near: str | None = None
-    language: str | None = None
+    q: str | None = ""
+    need: str = ""
+    near: str = ""
+    language: str = ""
     open_now: bool = False
 
 
 async def organizations(request: Request) -> Response:
-    """Every active organization of the exchange."""
+    """Every active organization of the exchange, by a part of its name."""
     limit = cursors.limit(request, cursors.MAX_LIMIT)
     after = cursors.decode(request.query_params.get("cursor"), str) or ""
+    given = _given(request).get("q", "")
+    named = " ".join(_words(given)) or given
     async with context(request).database.reading(principal_of(request)) as connection:
-        rows = await connection.fetch(SQL["organizations"], after, limit + 1)
+        rows = await connection.fetch(SQL["organizations"], _text("?cursor", after), limit + 1, named)
     items = [_organization(row) for row in rows[:limit]]
     more = cursors.encode(items[-1]["id"]) if len(rows) > limit else None
     return answer(cursors.page(items, more))
@@ -69,106 +81,104 @@ def _organization(row: Any) -> dict[str, Any]:
 
 
 async def services(request: Request) -> Response:
-    """Services that match: text, need domain, ZIP, language, open today."""
+    """Services that match: words, need domain, near a ZIP, language, open now."""
     wanted = wanted_of(request)
     limit = cursors.limit(request)
-    start = cursors.decode(request.query_params.get("cursor"), int) or 0
+    after = cursors.decode(request.query_params.get("cursor"), Position) or START
+    after = after._replace(name=_text("?cursor", after.name))
     async with context(request).database.reading(principal_of(request)) as connection:
-        listed = await all_services(connection)
-    found = search(listed, wanted, datetime.now(UTC))
-    start = min(max(start, 0), len(found))
-    page = found[start : start + limit]
-    more = cursors.encode(start + limit) if start + limit < len(found) else None
-    return answer(cursors.page([listed.body for listed in page], more))
+        items, more = await _page(connection, wanted, after, limit)
+    return answer(cursors.page(items, cursors.encode(more) if more else None))
 
 
-async def all_services(connection: asyncpg.Connection) -> list[Listed]:
-    """Every service of the directory."""
-    rows = await connection.fetch(SQL["services"])
-    return [
-        Listed(msgspec.json.decode(r["routing"], type=Service), msgspec.json.decode(r["body"])) for r in rows
-    ]
+async def _page(
+    connection: asyncpg.Connection, wanted: Wanted, after: Position, limit: int
+) -> tuple[list[dict[str, Any]], Position | None]:
+    """One page, and where it ended if there may be more."""
+    items: list[dict[str, Any]] = []
+    now, looked = datetime.now(UTC), 0
+    async for row in _found(connection, wanted, after, limit):
+        if len(items) == limit or looked == LOOKED_AT:
+            return items, after
+        looked += 1
+        after = Position(row["km"], row["name"], row["id"])
+        if not wanted.open_now or is_open(row, now):
+            items.append(listed(row, wanted))
+    return items, None
+
+
+async def _found(
+    connection: asyncpg.Connection, wanted: Wanted, after: Position, limit: int
+) -> AsyncIterator[asyncpg.Record]:
+    """Every match in order, read as far as it is asked for."""
+    place = places().get(wanted.near)
+    here = (wanted.near, place.county if place else "", place and place.latitude, place and place.longitude)
+    size = limit + 1
+    while wanted.q is not None:
+        asked = (wanted.q, wanted.need, wanted.language, *here, NEAR_KM, *after, size)
+        rows = await connection.fetch(SQL["search"], *asked)
+        for row in rows:
+            yield row
+        if len(rows) < size:
+            return
+        after = Position(rows[-1]["km"], rows[-1]["name"], rows[-1]["id"])
+
+
+def listed(row: asyncpg.Record, wanted: Wanted | None = None) -> dict[str, Any]:
+    """A service in HSDS shape, with what its own CBO says of its room, and how far it is where that was asked."""
+    made: dict[str, Any] = msgspec.json.decode(row["body"])
+    if row["said"]:
+        said = msgspec.json.decode(row["said"])
+        made["capacity"] = {**said.get("room", {}), "closures": said.get("closures", [])}
+    if wanted is not None and wanted.near:
+        made["distance_km"] = round(row["km"], 1) if row["km"] < NOWHERE_KM else None
+        made["serves_area"] = row["serves"]
+    return made
+
+
+def is_open(row: asyncpg.Record, now: datetime) -> bool:
+    """Whether a service found is open, in the time zone of its place."""
+    service = msgspec.json.decode(row["routing"], type=Service)
+    if row["said"]:
+        service = with_room(service, msgspec.json.decode(row["said"]))
+    body = msgspec.json.decode(row["body"])
+    return open_at(service, body, now, zone(postal_code(body) or next(iter(service.postal_codes), "")))
 
 
 def wanted_of(request: Request) -> Wanted:
     """The search of a request's parameters; raises the 422."""
-    given = {k: v.strip() for k, v in request.query_params.items() if v.strip()}
+    given = _given(request)
     if given.get("need") and given["need"] not in words.table("domains"):
         raise wrong("?need", "unknown need domain; use a Gravity SDOH category code")
     if given.get("near") and given["near"][:5] not in places():
         raise wrong("?near", "unknown ZIP; send five digits")
     if given.get("open_now", "false") not in ("true", "false"):
         raise wrong("?open_now", "send true or false")
-    near = given["near"][:5] if given.get("near") else None
+    found = _words(given.get("q", ""))
     return Wanted(
-        given.get("q"), given.get("need"), near, given.get("language"), given.get("open_now") == "true"
+        q=" & ".join(f"{word}:*" for word in found) if found or "q" not in given else None,
+        need=given.get("need", ""),
+        near=given.get("near", "")[:5],
+        language=language_code(given.get("language")) or "",
+        open_now=given.get("open_now") == "true",
     )
 
 
-def search(listed: Iterable[Listed], wanted: Wanted, now: datetime) -> list[Listed]:
-    """Active services that match, nearest first where a ZIP is given, else by name."""
-    found = [one for one in listed if matches(one, wanted, now)]
-    return sorted(found, key=lambda one: (_distance(one.service, wanted), one.service.name, one.service.id))
+def _given(request: Request) -> dict[str, str]:
+    """The parameters that say something, trimmed; raises the 422 for what no search can hold."""
+    return {k: _text(f"?{k}", v.strip()) for k, v in request.query_params.items() if v.strip()}
 
 
-def matches(one: Listed, wanted: Wanted, now: datetime) -> bool:
-    """Whether a service is what the search asks for."""
-    service = one.service
-    text = f"{service.name} {service.organization} {one.body.get('description') or ''}".lower()
-    language = language_code(wanted.language)
-    return all(
-        (
-            service.active,
-            not wanted.q or all(word in text for word in wanted.q.lower().split()),
-            not wanted.need or wanted.need in service.domains,
-            not language or language in (service.languages or ("en",)),
-            not wanted.open_now or not service.closed_on(now.date()),
-            not wanted.near or _serves(service, wanted.near),
-        )
-    )
+def _text(pointer: str, text: str) -> str:
+    if UNWRITABLE.search(text):
+        raise wrong(pointer, "holds a NUL or an unpaired surrogate; remove it")
+    if pointer != "?cursor" and len(text) > MAX_TEXT:
+        raise wrong(pointer, f"send at most {MAX_TEXT} characters")
+    return text
 
 
-def _serves(service: Service, postal_code: str) -> bool:
-    place = places().get(postal_code)
-    county = place is not None and place.county in service.counties
-    return service.statewide or postal_code in service.postal_codes or county
-
-
-def _distance(service: Service, wanted: Wanted) -> float:
-    place = places().get(wanted.near or "")
-    if place is None or service.latitude is None or service.longitude is None:
-        return 0.0 if place is None else 1e9
-    return distance_km(place.latitude, place.longitude, service.latitude, service.longitude)
-
-
-async def capacity(request: Request) -> Response:
-    """How much room a service has, or when it is closed: by its own CBO. 202; routing follows."""
-    text = request.path_params["id"]
-    principal = principal_of(request)
-    if not CANONICAL_ID.fullmatch(text):
-        raise not_found()
-    async with context(request).database.reading(principal) as connection:
-        owner = await connection.fetchval(SQL["owner"], UUID(text))
-    if owner != principal.organization and principal.type != "operator":
-        raise not_found()
-    body, said = await bodies.read_as(request, CapacityBody)
-    check(said)
-    asked = await events.ask(request, body)
-    if asked.outcome is None:
-        content = msgspec.to_builtins(said)
-        await events.publish(
-            request, [envelope.capacity_changed(events.said(request, asked), UUID(text), content)]
-        )
-    return answer({"id": text, "status": "received"}, 202)
-
-
-def check(said: CapacityBody) -> None:
-    """Raise the 422 for what the body alone shows to be wrong."""
-    if said.status is None and said.available is None and said.closures is None:
-        raise wrong("", "send status, available or closures")
-    if said.status is not None and said.status not in CAPACITY:
-        raise wrong("/status", f"use one of {', '.join(CAPACITY)}")
-    for number, closure in enumerate(said.closures or []):
-        days = [closure.from_, closure.to or closure.from_]
-        if any(parse_date(day) is None for day in days) or days[0] > days[1]:
-            raise wrong(f"/closures/{number}", "send from and to as dates YYYY-MM-DD, in order")
+def _words(text: str) -> list[str]:
+    """The words of a text as the search index has them (plain_words in the migrations): letters and digits alone."""
+    plain = unicodedata.normalize("NFKD", text)
+    plain = "".join(c for c in plain if not "\u0300" <= c <= "\u036f").lower()
+    return re.findall(r"[^\W_]+", plain)[:MAX_WORDS]

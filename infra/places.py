@@ -4,6 +4,7 @@ Goes out: postal code -> Place. Must never be asked for a person, only for place
 """
 
 from functools import cache
+from zoneinfo import ZoneInfo
 
 import zipcodes
 
@@ -18,3 +19,17 @@ def places() -> dict[str, Place]:
         if row["lat"] and row["long"]:
             found[row["zip_code"]] = Place(float(row["lat"]), float(row["long"]), county_key(row["county"]))
     return found
+
+
+HOME_ZONE = "America/Los_Angeles"
+"""Where a ZIP is not known."""
+
+
+def zone(postal_code: str) -> ZoneInfo:
+    """The time zone of a ZIP."""
+    return ZoneInfo(_zones().get(postal_code) or HOME_ZONE)
+
+
+@cache
+def _zones() -> dict[str, str]:
+    return {row["zip_code"]: row["timezone"] for row in zipcodes.list_all()}  # type: ignore[no-untyped-call]

@@ -1,9 +1,10 @@
 """The directory as routing sees it: services by need and area, places by ZIP; frozen and versioned.
 
-Comes in: rows already read. Goes out: look-ups. Must never read a file or a database itself.
+Comes in: rows already read. Goes out: look-ups, and the next snapshot. Must never read a file or a database itself,
+nor change a snapshot that was given out.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple, TypeVar
 
@@ -58,10 +59,18 @@ class Service(Struct, frozen=True, kw_only=True):
     assured_date: str | None = None
     capacity_status: str | None = None
     capacity_updated: str | None = None
+    capacity_available: int | None = None
+    capacity_version: int = 0
+    capacity_until: str | None = None
 
     def closed_on(self, day: date) -> bool:
         """Whether a dated closure is in force; opening hours are not asked."""
         return bool(self.closures) and any(first <= day.isoformat() <= last for first, last in self.closures)
+
+
+Found = dict[str, Service]
+Key = tuple[str, ...]
+Note = tuple[Callable[[Service], Any], dict[str, Any]]
 
 
 class Directory:
@@ -70,49 +79,74 @@ class Directory:
     def __init__(self, version: int, services: Iterable[Service], places: Mapping[str, Place]) -> None:
         self.version = version
         self.places = places
-        self.services = {s.id: s for s in services}
-        self.by_domain: dict[str, list[Service]] = {}
-        self._of: dict[tuple[str, str], list[Service]] = {}
-        self._in_county: dict[tuple[str, str], dict[str, Service]] = {}
-        self._in_zip: dict[tuple[str, str], dict[str, Service]] = {}
-        self._statewide: dict[str, dict[str, Service]] = {}
+        self.services: Found = {}
+        self._by: dict[Key, Found] = {}
         self._centres: dict[str, tuple[float, float] | None] = {}
-        self._notes: dict[str, dict[str, Any]] = {}
-        self._around: dict[tuple[str, str], list[Service]] = {}
+        self._notes: dict[str, Note] = {}
+        self._around: dict[tuple[str, str], list[str]] = {}
+        self._own: set[Key] = set()
+        self.services |= {service.id: service for service in services}
         for service in self.services.values():
-            for domain in service.domains:
-                self._add(domain, service)
+            self._add(service)
 
-    def _add(self, domain: str, service: Service) -> None:
-        self.by_domain.setdefault(domain, []).append(service)
-        self._of.setdefault((domain, service.organization), []).append(service)
-        if service.statewide:
-            self._statewide.setdefault(domain, {})[service.id] = service
-            return
-        for county in service.counties:
-            self._in_county.setdefault((domain, county), {})[service.id] = service
-        for postal_code in service.postal_codes:
-            self._in_zip.setdefault((domain, postal_code), {})[service.id] = service
+    def changed(self, version: int, services: Iterable[Service]) -> "Directory":
+        """The next snapshot: these services replaced or added. This one stays as it is; what is equal is shared."""
+        made = Directory(version, (), self.places)
+        made.services, made._by = dict(self.services), dict(self._by)
+        made._centres = self._centres
+        made._notes = {what: (make, dict(known)) for what, (make, known) in self._notes.items()}
+        moved: set[str] = set()
+        for service in services:
+            before = made.services.get(service.id)
+            if before is None or _place(before) != _place(service):
+                moved |= {*service.domains, *(before.domains if before else ())}
+            made._replace(before, service)
+        made._around = {key: near for key, near in self._around.items() if key[0] not in moved}
+        return made
 
-    def in_reach(self, domain: str, postal_code: str | None, county: str | None) -> dict[str, Service]:
+    def _replace(self, before: Service | None, service: Service) -> None:
+        if before is not None:
+            for key in _keys(before):
+                del self._writable(key)[before.id]
+        self.services[service.id] = service
+        self._add(service)
+        for make, known in self._notes.values():
+            known[service.id] = make(service)
+
+    def _add(self, service: Service) -> None:
+        for key in _keys(service):
+            self._writable(key)[service.id] = service
+
+    def _writable(self, key: Key) -> Found:
+        """The services under a key, copied before the first change: older snapshots share them."""
+        if key not in self._own:
+            self._by[key] = dict(self._by.get(key, ()))
+            self._own.add(key)
+        return self._by[key]
+
+    def in_reach(self, domain: str, postal_code: str | None, county: str | None) -> Found:
         """The services of the need whose area holds the ZIP or the county, by id; found without looking at others."""
         return (
-            self._statewide.get(domain, {})
-            | self._in_county.get((domain, county or ""), {})
-            | self._in_zip.get((domain, postal_code or ""), {})
+            self._by.get(("state", domain), {})
+            | self._by.get(("county", domain, county or ""), {})
+            | self._by.get(("zip", domain, postal_code or ""), {})
         )
+
+    def needed(self, domain: str) -> Mapping[str, Service]:
+        """Every service of the need, by id, wherever it helps."""
+        return self._by.get(("need", domain), {})
 
     def of(self, domain: str, organization: str | None) -> Iterable[Service]:
         """One organization's services of the need, wherever they are."""
-        return self._of.get((domain, organization or ""), ())
+        return self._by.get(("of", domain, organization or ""), {}).values()
 
     def noted(self, what: str, make: Callable[[Service], T]) -> dict[str, T]:
-        """What one function makes of each service alone, by id: made once, kept with the snapshot."""
+        """What one function makes of each service alone, by id: made once, kept from snapshot to snapshot."""
         if what not in self._notes:
-            self._notes[what] = {id: make(service) for id, service in self.services.items()}
-        return self._notes[what]
+            self._notes[what] = (make, {id: make(service) for id, service in self.services.items()})
+        return self._notes[what][1]
 
-    def around(self, domain: str, postal_code: str | None) -> list[Service]:
+    def around(self, domain: str, postal_code: str | None) -> Iterator[Service]:
         """The services of the need nearest to a ZIP's region (its first three digits), at most NEAREST of them.
 
         By id where there is no position. Kept once computed: it follows from the snapshot alone.
@@ -120,9 +154,9 @@ class Directory:
         region = (postal_code or "")[:3]
         if (domain, region) not in self._around:
             centre = self._centre(region)
-            found = sorted(self.by_domain.get(domain, ()), key=lambda s: (roughly_apart(centre, s), s.id))
-            self._around[domain, region] = found[:NEAREST]
-        return self._around[domain, region]
+            found = sorted(self.needed(domain).values(), key=lambda s: (roughly_apart(centre, s), s.id))
+            self._around[domain, region] = [s.id for s in found[:NEAREST]]
+        return map(self.services.__getitem__, self._around[domain, region])
 
     def _centre(self, region: str) -> tuple[float, float] | None:
         """The middle of a region's ZIPs."""
@@ -133,6 +167,24 @@ class Directory:
                 (sum(p.latitude for p in inside) / n, sum(p.longitude for p in inside) / n) if n else None
             )
         return self._centres[region]
+
+
+def _keys(service: Service) -> Iterator[Key]:
+    """Under what a service is found."""
+    for domain in service.domains:
+        yield ("need", domain)
+        yield ("of", domain, service.organization)
+        if service.statewide:
+            yield ("state", domain)
+            continue
+        for county in service.counties:
+            yield ("county", domain, county)
+        for postal_code in service.postal_codes:
+            yield ("zip", domain, postal_code)
+
+
+def _place(service: Service) -> tuple[object, ...]:
+    return (service.domains, service.latitude, service.longitude)
 
 
 def roughly_apart(here: tuple[float, float] | None, service: Service) -> float:

@@ -53,7 +53,7 @@ def route(
         directory_version=directory.version,
         chosen=fit[0][1] if fit else None,
         candidates=tuple(named),
-        others_excluded=_others(excluded, named, reach, len(directory.by_domain.get(asked.domain, ()))),
+        others_excluded=_others(excluded, named, reach, len(directory.needed(asked.domain))),
     )
 
 

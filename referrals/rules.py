@@ -180,7 +180,9 @@ def excluded_by(
 
 
 def fresh_capacity(service: Service, day: date) -> bool:
-    """Whether what the service said of its room is recent enough to be believed; undated is not."""
+    """Whether what the service said of its room still holds: not past its own date, and recent; undated is not."""
+    if service.capacity_until is not None and day.isoformat() > service.capacity_until:
+        return False
     days = days_since(service.capacity_updated, day)
     return days is not None and days <= policy().capacity_fresh_days
 

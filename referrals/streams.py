@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from referrals import capacity
 from referrals import commands as c
 from referrals.errors import RejectionReason as No
 
@@ -39,4 +40,4 @@ def _as_said(before: Stream | None, command: c.RecordFact, envelope: c.Envelope)
     return command
 
 
-RECORDS: dict[str, Record] = {}
+RECORDS: dict[str, Record] = {"capacity": capacity.recorded}

@@ -12,7 +12,7 @@ import msgspec
 
 from stream_processors import rows
 from stream_processors.fold import Folded
-from stream_processors.store import SQL
+from stream_processors.store import DIRECTORY, SQL
 
 Rows = list[tuple[Any, ...]]
 
@@ -51,7 +51,7 @@ def _service(f: Folded) -> Rows:
 
 
 def _directory(f: Folded) -> Rows:
-    return [(len(f.facts),)] if f.newest.kind == "service" else []
+    return [(len(f.facts),)] if f.newest.kind in DIRECTORY else []
 
 
 def _rejected(f: Folded) -> Rows:
@@ -81,6 +81,7 @@ NOT_PROJECTIONS: dict[str, str] = {
     "progress": "where each partition stands",
     "relay_position": "how far history is published",
     "relay_end": "how far history is published",
+    "directory_change": "where each worker's snapshot of the directory goes on reading",
     "delivery": "work to do: made for whoever wants webhooks when the fact is written",
     "organization": "participants, kept by the operator",
     "client": "participants, kept by the operator",

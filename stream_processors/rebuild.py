@@ -49,7 +49,8 @@ async def begin(connection: asyncpg.Connection, schema: str) -> Target:
     for projection in PROJECTIONS:
         await connection.execute(
             f"create table {target.into}.{projection.table}"
-            f" (like {target.live}.{projection.table} including defaults including constraints including indexes)"
+            f" (like {target.live}.{projection.table} including defaults including constraints including generated"
+            " including indexes)"
         )
     return target
 

@@ -43,5 +43,5 @@ order by kind, stream_id, version
 select a.attname as name, coalesce(a.attnum = any (i.indkey), false) as key
 from pg_attribute a
 left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
-where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
+where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
 order by a.attnum

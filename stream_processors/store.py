@@ -19,6 +19,8 @@ from stream_processors.decode import Arrival, Poison
 from stream_processors.work import Loaded, Work
 
 SQL = queries("stream_processors", "store.sql")
+DIRECTORY = ("service", "capacity")
+"""Streams whose facts change the directory; together they make one service, under one id."""
 Place = tuple[str, int]
 
 
@@ -112,8 +114,9 @@ async def _save_streams(connection: Connection, work: Work) -> None:
     await _many(connection, "save_streams", found)
     services = [rows.service_row(key[1], work.streams[key], at[key]) for key in at if key[0] == "service"]
     await _many(connection, "save_services", services)
-    if facts := sum(w.kind == "service" for w in work.history):
-        await _many(connection, "bump_directory", [(facts,)])
+    if changed := [w.stream_id for w in work.history if w.kind in DIRECTORY]:
+        await _many(connection, "bump_directory", [(len(changed),)])
+        await connection.execute(SQL["note_changed"], sorted(set(changed)))
 
 
 async def _many(connection: Connection, query: str, found: Sequence[tuple[Any, ...]]) -> None:

@@ -97,6 +97,12 @@ set tenant = excluded.tenant, version = excluded.version, routing = excluded.rou
 insert into directory_version (version) select sum(facts) from unnest($1::bigint[]) as new (facts)
 on conflict (one) do update set version = directory_version.version + excluded.version
 
+-- The version's row is locked until the commit, so versions become visible in their order and none is skipped.
+-- name: note_changed
+insert into directory_change (id, version)
+select changed.id, v.version from unnest($1::uuid[]) as changed (id), directory_version v
+on conflict (id) do update set version = excluded.version
+
 -- name: insert_history
 insert into history (lane, lane_seq, kind, stream_id, version, type, event_id, occurred_at, at, actor_organization,
     actor_user, on_behalf_of, channel, tenant, sender, recipients, payer, status, data, sealed)

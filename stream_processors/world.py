@@ -10,11 +10,18 @@ import msgspec
 from infra.places import places
 from infra.postgres import Connection, queries
 from producers.envelope import open_submission, seal
+from referrals.capacity import with_room
 from referrals.directory import Directory, Service
 from referrals.placing import World
 
 SQL = queries("stream_processors", "world.sql")
 LOADS_MAX_AGE_S = 2.0
+
+
+def _service(routing: str, said: str | None) -> Service:
+    """A service as its source describes it, with what its own CBO says of its room."""
+    listed = msgspec.json.decode(routing, type=Service)
+    return with_room(listed, msgspec.json.decode(said)) if said else listed
 
 
 class WorldKeeper:
@@ -31,14 +38,25 @@ class WorldKeeper:
 
     async def current(self, connection: Connection) -> World:
         """The world as this transaction sees it."""
-        version = await connection.fetchval(SQL["directory_version"])
-        if self._directory is None or self._directory.version != version:
-            rows = await connection.fetch(SQL["services"])
-            services = [msgspec.json.decode(r["routing"], type=Service) for r in rows]
-            self._directory = Directory(version, services, self._places)
+        directory = await self._current_directory(connection)
         if time.monotonic() - self._read_at > LOADS_MAX_AGE_S:
             await self._read_participants(connection)
-        return World(self._directory, self._loads, self._organizations, self._hub, seal, open_submission)
+        return World(directory, self._loads, self._organizations, self._hub, seal, open_submission)
+
+    async def _current_directory(self, connection: Connection) -> Directory:
+        """The newest snapshot: read whole once, afterwards only the services changed since."""
+        version: int = await connection.fetchval(SQL["directory_version"])
+        before = self._directory
+        if before is not None and before.version == version:
+            return before
+        if before is None:
+            rows = await connection.fetch(SQL["services"])
+        else:
+            rows = await connection.fetch(SQL["changed_services"], before.version)
+        services = [_service(r["routing"], r["said"]) for r in rows]
+        found = before.changed(version, services) if before else Directory(version, services, self._places)
+        self._directory = found
+        return found
 
     async def _read_participants(self, connection: Connection) -> None:
         rows = await connection.fetch(SQL["organizations"])

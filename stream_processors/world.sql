@@ -4,7 +4,17 @@
 select version from directory_version
 
 -- name: services
-select routing::text as routing from service order by id
+select s.routing::text as routing, c.data::text as said
+from service s left join stream c on c.kind = 'capacity' and c.id = s.id and c.tenant = s.tenant
+order by s.id
+
+-- name: changed_services
+select s.routing::text as routing, c.data::text as said
+from directory_change d
+join service s using (id)
+left join stream c on c.kind = 'capacity' and c.id = s.id and c.tenant = s.tenant
+where d.version > $1
+order by s.id
 
 -- name: organizations
 select id, type, webhook_url from organization where active order by created_at, id

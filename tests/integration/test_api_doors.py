@@ -99,7 +99,7 @@ async def test_records_whose_rules_come_later_are_taken(api: Api) -> None:
     async with api.http("food-a") as http:
         services = (await http.get("/v1/services", params={"q": "food-a"})).json()["items"]
         path = f"/v1/services/{services[0]['id']}/capacity"
-        assert (await http.put(path, json={"status": "limited"})).status_code == 202
+        assert (await http.put(path, json={"status": "limited"})).status_code == 200
         assert (await http.put(path, json={"closures": [{"from": "soon"}]})).status_code == 422
     async with api.http("food-b") as http:
         foreign = await http.put(path, json={"status": "full"})

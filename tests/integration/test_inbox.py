@@ -14,7 +14,6 @@ from infra.embedded.services import EmbeddedServices
 from infra.kafka import KafkaLogin
 from infra.migrate import migrate
 from infra.postgres import pool
-from infra.topics import administrator
 from stream_processors import store
 from stream_processors.decode import Raw
 from stream_processors.exchange import Applied
@@ -73,7 +72,7 @@ async def fill(login: KafkaLogin) -> None:
 
 async def test_nothing_behind_a_hole_is_skipped_by_the_batch_read_ahead(services: EmbeddedServices) -> None:
     login, url = login_of(services.kafka), services.postgres.url
-    make_topic(administrator(login), TOPIC, 1)
+    make_topic(login, TOPIC, 1)
     await migrate(url)
     owner = await asyncpg.connect(url)
     await owner.execute("create table tally (at bigint); grant insert on tally to refex_writer")

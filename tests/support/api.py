@@ -17,7 +17,6 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
-import msgspec
 from starlette.applications import Starlette
 
 from api.app import build
@@ -27,7 +26,7 @@ from infra.migrate import migrate
 from infra.postgres import pool
 from infra.scopes import scope_of
 from infra.settings import Settings
-from producers.envelope import Record
+from producers.envelope import Record, Said, service_changed
 from producers.producer import BrokerAway
 from referrals.words import OrganizationType
 from stream_processors.decode import Raw
@@ -124,6 +123,7 @@ class Api:
         await self._fill()
         writer = await self._stack.enter_async_context(await pool(self.url, "worker"))
         self.broker.exchange = Exchange(writer)
+        await self._offer()
         settings = Settings(database_url=self.url, kafka_bootstrap="127.0.0.1:1")
         self.app = build(settings, self.broker)
         await self._stack.enter_async_context(self.app.router.lifespan_context(self.app))
@@ -164,7 +164,6 @@ class Api:
                     "Staff",
                     passwords.hash_password(PASSWORD),
                 )
-            await self._offer(owner)
             for topic in ("intake.api", "referral.response", "consent.change", "directory.change"):
                 await owner.execute(
                     "insert into progress (topic, partition, next_offset, cluster_id, topic_id)"
@@ -172,7 +171,8 @@ class Api:
                     topic,
                 )
 
-    async def _offer(self, owner: asyncpg.Connection) -> None:
+    async def _offer(self) -> None:
+        """The services of the directory, as an import sends them."""
         offered = {
             "food-a": "food-insecurity",
             "food-b": "food-insecurity",
@@ -181,14 +181,9 @@ class Api:
         for organization, domain in offered.items():
             made = service(organization, domains=(domain,))
             body = {"id": made.id, "name": made.name, "organization": {"name": organization}}
-            await owner.execute(
-                "insert into service (id, tenant, version, routing, body, updated_at)"
-                " values ($1, $2, 1, $3, $4, now())",
-                made.id,
-                organization,
-                msgspec.json.encode(made).decode(),
-                msgspec.json.encode(body).decode(),
-            )
+            said = Said(uuid4(), organization, datetime.now(UTC))
+            await self.broker.send([service_changed(said, made, body)])
+        self.broker.sent.clear()
 
     @asynccontextmanager
     async def owner(self) -> AsyncIterator[asyncpg.Connection]:

@@ -1,4 +1,4 @@
-"""A small story with rows in every projection: services by facts, referrals answered, amended, cancelled, reviewed.
+"""A small story with rows in every projection: services, their room, referrals answered, amended, cancelled, reviewed.
 
 For tests that compare history with what was made of it. Each stream here comes from records, none from an insert.
 """
@@ -16,15 +16,14 @@ from stream_processors.rebuild import SQL
 from tests.support.api import Api, answer, new
 from tests.support.referrals import service
 
-DOMAINS = {"food-a": "food-insecurity", "food-b": "food-insecurity", "safe-a": "intimate-partner-violence"}
-
 
 async def tell(api: Api) -> None:
     """Run the whole story."""
-    async with api.owner() as owner:
-        await owner.execute("delete from service")
     now = datetime.now(UTC)
-    await api.broker.send([_service(o, d, now) for o, d in DOMAINS.items()])
+    async with api.http("food-a") as pantry:
+        room = {"status": "capacity", "closures": [{"from": "2020-01-01", "to": "2020-01-02"}]}
+        said = await pantry.put(f"/v1/services/{service('food-a').id}/capacity", json=room)
+        assert said.status_code == 200, said.text
     plan = {"payer": "valley-care-plan", "member_id": "M-2"}
     sent = [await api.submitted() for _ in range(6)]
     asked = [r for r in sent if r["status"] == "requested"]
@@ -41,12 +40,6 @@ async def tell(api: Api) -> None:
     done = {"outcome": {"code": "service-provided", "need": "resolved"}, "note": "synthetic"}
     await _answered(api, asked[4], ("accept", {}), ("start", {}), ("complete", done))
     await api.broker.send([_too_late(asked[4], now)])
-
-
-def _service(organization: str, domain: str, now: datetime) -> Record:
-    made = service(organization, domains=(domain,))
-    said = Said(ids.event_id(organization, "service", made.id), organization, now)
-    return envelope.service_changed(said, made, {"id": made.id, "organization": {"name": organization}})
 
 
 def _too_late(referral: dict[str, Any], now: datetime) -> Record:

@@ -1,0 +1,264 @@
+"""The directory on a real Postgres: a CBO's word is in force, search finds what fits, history makes the rows."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from cli import rebuild
+from cli.common import Exchange
+from infra.kafka import KafkaLogin
+from infra.settings import Settings
+from producers import envelope, hsds
+from producers.envelope import Said
+from tests.support.api import Api, new
+
+pytestmark = pytest.mark.real
+TODAY = datetime.now(UTC).date()
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    async with Api(tmp_path_factory.mktemp("directory")) as running:
+        yield running
+
+
+async def service_of(api: Api, organization: str) -> Json:
+    async with api.http(organization) as http:
+        items = (await http.get("/v1/services", params={"q": organization})).json()["items"]
+    found: Json = next(one for one in items if one["organization"]["name"] == organization)
+    return found
+
+
+async def say(api: Api, organization: str, said: Json, service: str | None = None, **headers: str) -> Any:
+    id = service or (await service_of(api, organization))["id"]
+    async with api.http(organization, **headers) as http:
+        return await http.put(f"/v1/services/{id}/capacity", json=said)
+
+
+async def test_a_statement_is_in_force_with_its_answer_and_routing_keeps_to_it(api: Api) -> None:
+    everyone = ("food-a", "food-b")
+    for organization in everyone:
+        closed = await say(api, organization, {"status": "no-capacity", "note": "Back soon"})
+        assert closed.status_code == 200, closed.text
+        assert closed.json()["capacity"]["status"] == "no-capacity"
+    referral = await api.submitted()
+    assert (referral["status"], referral["hops"]) == ("needs-review", [])
+    async with api.http("clinic-a") as http:
+        why = (await http.get(f"/v1/referrals/{referral['id']}/routing")).json()
+    assert {c["excluded_by"]["rule"] for c in why["candidates"]} == {"capacity"}
+    assert (await say(api, "food-a", {"available": 5})).json()["capacity"]["available"] == 5
+    assert [h["organization"] for h in (await api.submitted())["hops"]] == ["food-a"]
+    until = (TODAY + timedelta(days=2)).isoformat()
+    shut = {"closures": [{"from": (TODAY - timedelta(days=1)).isoformat(), "to": until, "reason": "Moving"}]}
+    assert (await say(api, "food-a", shut)).json()["capacity"]["closures"][0]["reason"] == "Moving"
+    assert (await api.submitted())["status"] == "needs-review"
+    for organization in everyone:
+        assert (await say(api, organization, {"status": "capacity", "closures": []})).status_code == 200
+    assert (await api.submitted())["status"] == "requested"
+
+
+async def test_only_its_own_cbo_may_speak_for_a_service(api: Api) -> None:
+    id = (await service_of(api, "food-a"))["id"]
+    missing = await say(api, "food-b", {"status": "full"}, str(uuid4()))
+    for said in ({"status": "full"}, {"nonsense": 1}):
+        foreign = await say(api, "food-b", said, id)
+        assert (foreign.status_code, foreign.content) == (404, missing.content)
+    assert (await say(api, "food-b", {"status": "full"}, "not-an-id")).status_code == 404
+    for organization in ("clinic-a", "operator", "hub"):
+        assert (await say(api, organization, {"status": "full"}, id)).status_code in (403, 404)
+
+
+@pytest.mark.parametrize(
+    ("said", "pointer"),
+    [
+        ({"status": "plenty"}, "/status"),
+        ({"available": -1}, "/available"),
+        ({"available": "many"}, "/available"),
+        ({"status": "no-capacity", "available": 3}, "/available"),
+        ({"closures": [{"from": "2026-02-30"}]}, "/closures/0/from"),
+        ({"closures": [{"from": "2026-03-02", "to": "2026-03-01"}]}, "/closures/0/to"),
+        ({"status": "capacity", "until": "2020-01-01"}, "/until"),
+        ({}, ""),
+    ],
+)
+async def test_what_is_wrong_is_said_with_its_place(api: Api, said: Json, pointer: str) -> None:
+    got = await say(api, "food-a", said)
+    assert got.status_code == 422
+    assert [e["pointer"] for e in got.json()["errors"]] == [pointer]
+
+
+async def test_a_statement_not_recorded_yet_is_taken_and_a_repeated_key_is_one_statement(api: Api) -> None:
+    api.broker.holding = True
+    key = {"Idempotency-Key": uuid4().hex}
+    try:
+        first = await say(api, "food-b", {"available": 7}, **key)
+        assert first.status_code == 202
+    finally:
+        api.broker.holding = False
+        await api.broker.release()
+    again = await say(api, "food-b", {"available": 7}, **key)
+    assert (again.status_code, again.json()["capacity"]["available"]) == (200, 7)
+    assert again.json()["capacity"]["version"] == (await service_of(api, "food-b"))["capacity"]["version"]
+    assert (await say(api, "food-b", {"available": 8}, **key)).status_code == 422
+
+
+def listing(organization: str, number: int, **changes: Any) -> Json:
+    made = {
+        "id": f"{organization}-{number}",
+        "name": f"Ropa número {number}",
+        "status": "active",
+        "description": "Clothes & shoes, 50% off - no_questions; drop table service",
+        "attributes": [{"taxonomy_term": {"code": "material-hardship", "name": "Clothing"}}],
+        "service_areas": [{"name": "Alameda County"}],
+        "service_at_locations": [{"id": "l", "location": {"latitude": 37.8, "longitude": -122.28}}],
+        "schedules": [{"freq": "WEEKLY", "opens_at": "00:00", "closes_at": "00:00"}],
+    }
+    return made | changes
+
+
+async def publish(api: Api, organization: str, *services: Json) -> list[str]:
+    """Send services as an import does; their ids here."""
+    made = hsds.read([("x.json", [{"id": organization, "name": organization, "services": [*services]}])])
+    now = datetime.now(UTC)
+    records = [
+        envelope.service_changed(Said(uuid4(), i.service.organization, now), i.service, i.body)
+        for i in made.services
+    ]
+    await api.broker.send(records)
+    return [i.service.id for i in made.services]
+
+
+async def found(api: Api, **params: Any) -> list[Json]:
+    async with api.http("clinic-a") as http:
+        got = await http.get("/v1/services", params=params)
+    assert got.status_code == 200, got.text
+    items: list[Json] = got.json()["items"]
+    return items
+
+
+async def test_search_by_words_need_place_language_and_hours(api: Api) -> None:
+    shut = {
+        "schedules": [{"freq": "WEEKLY", "opens_at": "00:00", "closes_at": "00:00", "valid_to": "2020-01-01"}]
+    }
+    far = {
+        "service_areas": [{"name": "Los Angeles County"}],
+        "service_at_locations": [{"location": {"latitude": 34.05, "longitude": -118.24}}],
+        "languages": [{"code": "es"}],
+    }
+    statewide = {"service_areas": [{"name": "Statewide"}], "service_at_locations": []}
+    here, closed, other, anywhere = await publish(
+        api,
+        "food-b",
+        listing("food-b", 1),
+        listing("food-b", 2, **shut),
+        listing("food-b", 3, **far),
+        listing("food-b", 4, **statewide),
+    )
+    need = {"need": "material-hardship"}
+    assert [s["id"] for s in await found(api, **need)] == [here, closed, other, anywhere]
+    assert [s["id"] for s in await found(api, q="NUMERO 1")] == [here]
+    assert [s["id"] for s in await found(api, q="número 3 ropa food-b")] == [other]
+    near = await found(api, near="94607", **need)
+    assert [s["id"] for s in near] == [here, closed, anywhere]
+    assert [s["serves_area"] for s in near] == [True, True, True]
+    assert near[0]["distance_km"] < 5 and near[2]["distance_km"] is None
+    assert near[0]["service_at_locations"][0]["location"]["latitude"] == 37.8
+    assert [s["id"] for s in await found(api, near="90012", **need)] == [other, anywhere]
+    assert [s["id"] for s in await found(api, language="Spanish", **need)] == [other]
+    assert {s["id"] for s in await found(api, language="en", **need)} == {here, closed, anywhere}
+    assert [s["id"] for s in await found(api, open_now="true", **need)] == [here, other, anywhere]
+    assert (await say(api, "food-b", {"closures": [{"from": "2020-01-01"}]}, here)).status_code == 200
+    assert [s["id"] for s in await found(api, open_now="true", **need)] == [other, anywhere]
+
+
+async def test_pages_of_a_search_hold_everything_once(api: Api) -> None:
+    ids = await publish(api, "food-a", *(listing("food-a", n, name="Same name") for n in range(7)))
+    for params in (
+        {"q": "same name"},
+        {"q": "same name", "near": "94607"},
+        {"q": "same", "open_now": "true"},
+    ):
+        seen: list[str] = []
+        cursor: str | None = ""
+        async with api.http("clinic-a") as http:
+            while cursor is not None:
+                page = (await http.get("/v1/services", params=params | {"limit": 3, "cursor": cursor})).json()
+                seen += [s["id"] for s in page["items"]]
+                cursor = page["next_cursor"]
+        assert sorted(seen) == sorted(ids) and len(seen) == 7, params
+
+
+HOSTILE = [
+    "'",
+    "' or 1=1 --",
+    "zq & | ! ( ) :*",
+    "\\",
+    "%",
+    "_",
+    "<->",
+    "😀",
+    "x" * 200,
+    "zq\tzw",
+    "':*",
+    "$9zq",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_hostile_words_find_nothing_and_break_nothing(api: Api, text: str) -> None:
+    async with api.http("clinic-a") as http:
+        for path in ("/v1/services", "/v1/organizations"):
+            got = await http.get(path, params={"q": text})
+            assert got.status_code == 200
+            assert got.json() == {"items": [], "next_cursor": None}
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"need": "food"},
+        {"near": "00000"},
+        {"near": "Oakland"},
+        {"open_now": "maybe"},
+        {"q": "x" * 201},
+        {"language": "y" * 201},
+        {"limit": "0"},
+        {"cursor": "nonsense"},
+    ],
+)
+async def test_what_no_search_can_be_is_422(api: Api, params: Json) -> None:
+    async with api.http("clinic-a") as http:
+        assert (await http.get("/v1/services", params=params)).status_code == 422
+
+
+async def test_organizations_are_found_by_name_and_paged(api: Api) -> None:
+    async with api.http("clinic-a") as http:
+        named = (await http.get("/v1/organizations", params={"q": "FOOD"})).json()["items"]
+        assert [o["id"] for o in named] == ["food-a", "food-b"]
+        first = (await http.get("/v1/organizations", params={"limit": 4})).json()
+        rest = (await http.get("/v1/organizations", params={"cursor": first["next_cursor"]})).json()
+        whole = (await http.get("/v1/organizations")).json()["items"]
+    assert [*first["items"], *rest["items"]] == whole and rest["next_cursor"] is None
+
+
+async def test_history_alone_makes_every_row_of_the_directory(api: Api) -> None:
+    await publish(api, "food-a", listing("food-a", 90))
+    exchange = Exchange(Settings(), api.url, KafkaLogin(bootstrap=""), "")
+    result = await rebuild.alone(exchange, "rebuilt_directory", "archive", True)
+    assert result.differences == []
+    compared = {t.table: t.rows for t in result.tables}
+    assert compared["service"] >= 5 and compared["stream"] > compared["service"]
+
+
+async def test_new_submissions_see_what_changed_and_nothing_else_is_read(api: Api) -> None:
+    async with api.owner() as owner:
+        version = await owner.fetchval("select version from directory_version")
+        assert (await say(api, "food-a", {"available": 2})).status_code == 200
+        changed = await owner.fetch("select id from directory_change where version > $1", version)
+    assert len(changed) == 1
+    async with api.http("clinic-a") as http:
+        assert (await http.post("/v1/referrals", json=new())).status_code in (200, 202)
