@@ -145,7 +145,9 @@ def _after_amendment(
     if verdict.verdict == "refuse":
         hops = [e.Fact(e.HopCancelled(hop=h.hop, reason="consent-revoked")) for h in state.open_hops]
         return (*hops, e.Fact(e.ReferralCancelled(reason="consent-revoked")))
-    if state.status is ReferralStatus.RECEIVED and verdict.verdict == "review":  # while the plan was waited for
+    if (
+        state.status is ReferralStatus.RECEIVED and verdict.verdict == "review"
+    ):  # while the plan was waited for
         return (e.Fact(e.ReviewNeeded(reason=verdict.reason, detail=verdict.detail)),)
     waits = (ReferralStatus.NEEDS_REVIEW, ReferralStatus.RECEIVED)
     waiting = state.status in waits and verdict.verdict == "allow"
