@@ -4,13 +4,14 @@ Comes in: rows of history. Goes out: the events of interfaces.md. What a table d
 CBO reads the facts of its own hops alone is the query's part (facts.sql).
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from producers.envelope import unseal
+from referrals.duplicates import told
 
 
 class FactGrant(Struct, frozen=True):
@@ -26,16 +27,21 @@ class FactGrant(Struct, frozen=True):
 # Facts whose sealed part is the submission itself, never a note.
 SUBMISSIONS = frozenset({"referral-received", "referral-amended"})
 # A viewer of views.GRANTS -> what they see of events.
+_PAYER = FactGrant(
+    hidden=frozenset(
+        {
+            *("person_key", "digest", "candidates", "others_excluded", "code", "postal_code", "county"),
+            *("payer_before", "named_payer"),
+        }
+    ),
+    notes=False,
+    users=False,
+)
 FACT_GRANTS: dict[str, FactGrant] = {
     "sender": FactGrant(),
     "hub": FactGrant(hidden=frozenset({"person_key", "digest"})),
-    "payer": FactGrant(
-        hidden=frozenset(
-            {"person_key", "digest", "candidates", "others_excluded", "code", "postal_code", "county"}
-        ),
-        notes=False,
-        users=False,
-    ),
+    "payer": _PAYER,
+    "payer-before": _PAYER,
     "payer-without-consent": FactGrant(data=frozenset({"status", "reason"}), notes=False, users=False),
     "holder": FactGrant(users=False, parties=False),
     "offered": FactGrant(users=False, parties=False),
@@ -50,18 +56,20 @@ FACT_GRANTS: dict[str, FactGrant] = {
 EXCHANGE = "exchange"
 
 
-def event(kind: str, organization: str, sender: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """One fact as a viewer of that kind sees it."""
+def event(
+    kind: str, organization: str, sender: str, row: Mapping[str, Any], others: Container[str] = ()
+) -> dict[str, Any]:
+    """One fact as a viewer of that kind sees it; `others` = ids of referrals it names that the viewer may see."""
     grant = FACT_GRANTS[kind]
-    body: dict[str, Any] = msgspec.json.decode(row["data"])
+    body = told(msgspec.json.decode(row["data"]), organization, others)
     body.pop("type", None)
     shown = {k: v for k, v in body.items() if grant.data == {"*"} or k in grant.data}
     shown = {k.rstrip("_"): v for k, v in shown.items() if k not in grant.hidden}
     if grant.notes and row["type"] not in SUBMISSIONS and row["sealed"]:
         shown["note"] = unseal(bytes(row["sealed"])).decode()
     actor = row["actor_organization"]
-    known = grant.parties or actor in (organization, sender)
-    own = actor == organization
+    own = organization in (actor, row["on_behalf_of"])  # what the hub recorded for them is theirs
+    known = grant.parties or own or actor == sender
     return {
         "version": row["version"],
         "type": row["type"],

@@ -19,6 +19,7 @@ from api.bodies import (
     ConsentBody,
     ResponseBody,
 )
+from api.persons import LinkBody
 from api.routing import Route
 from infra.scopes import SCOPES
 from referrals.submission import Submission
@@ -33,6 +34,8 @@ BODIES: dict[tuple[str, str], type[Any]] = {
     ("POST", "/v1/referrals/{id}/assign"): AssignBody,
     ("POST", "/v1/referrals/{id}/authorization"): AuthorizationBody,
     ("PUT", "/v1/services/{id}/capacity"): CapacityBody,
+    ("POST", "/v1/persons/links/{id}/confirm"): LinkBody,
+    ("POST", "/v1/persons/links/{id}/reject"): LinkBody,
     ("PUT", "/v1/consents/{id}"): ConsentBody,
     ("POST", "/v1/consents/{id}/revoke"): ConsentBody,
 }
@@ -55,6 +58,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "/v1/referrals/{id}/events": ("limit", "cursor"),
     "/v1/organizations": ("limit", "cursor"),
     "/v1/services": ("q", "need", "near", "language", "open_now", "limit", "cursor"),
+    "/v1/persons/links": ("status", "limit", "cursor"),
     "/v1/contracts/{id}/measures": ("from", "to", "as_of"),
     "/v1/contracts/{id}/measures.csv": ("from", "to", "as_of"),
     "/v1/contracts/{id}/measures/{measure}/referrals": ("from", "to", "as_of", "limit", "cursor"),

@@ -25,6 +25,7 @@ KIND: dict[str, str] = {
     "invalid": "invalid",
     "unknown-service": "invalid",
     "unknown-referral": "not-found",
+    "unknown-link": "not-found",
     "too-large": "too-large",
     "id-conflict": "key-reused",
     "our-failure": "internal",

@@ -23,6 +23,7 @@ ACTIONS: dict[str, str] = {
     "explain": "referrals.read",
     "respond": "responses.write",
     "assign": "assignments.write",
+    "link": "assignments.write",
     "authorize": "authorizations.write",
     "directory": "directory.read",
     "capacity": "directory.write",

@@ -18,6 +18,7 @@ from api.principal import Principal
 from infra.postgres import queries
 from producers.envelope import unseal
 from referrals import ids
+from referrals.events import DuplicateSuspected
 from referrals.state import Referral
 from referrals.submission import Submission
 
@@ -92,7 +93,15 @@ async def events_of(
     query = "events_of_own_hops" if kind in ("holder", "offered", "past") else "events"
     lane = ids.lane(seen.state.id)
     rows = await connection.fetch(SQL[query], seen.state.id, after, limit, principal.organization, lane)
-    return [facts.event(kind, principal.organization, seen.state.sender, dict(row)) for row in rows]
+    named = [_earlier(row["data"]) for row in rows if row["type"] == "duplicate-suspected"]
+    shown = await connection.fetch(SQL["visible"], named) if named else []
+    others = {str(row["id"]) for row in shown}
+    sender = seen.state.sender
+    return [facts.event(kind, principal.organization, sender, dict(row), others) for row in rows]
+
+
+def _earlier(data: bytes) -> UUID:
+    return msgspec.json.decode(data, type=DuplicateSuspected).earlier
 
 
 async def decision_of(connection: asyncpg.Connection, id: UUID) -> str | None:

@@ -56,7 +56,7 @@ def participant_grants(organization: str) -> list[Grant]:
     ]
 
 
-WRITTEN_BY_API = (topics.INTAKE_API, topics.RESPONSE, topics.CONSENT, topics.DIRECTORY)
+WRITTEN_BY_API = (topics.INTAKE_API, topics.RESPONSE, topics.CONSENT, topics.PERSON, topics.DIRECTORY)
 WRITTEN_BY_WORKER = (
     topics.REFERRAL_EVENT,
     topics.EXCHANGE_EVENT,
@@ -64,6 +64,7 @@ WRITTEN_BY_WORKER = (
     topics.DEAD_LETTER,
     topics.TIMER,
     topics.COVERAGE,
+    topics.PERSON,
 )
 
 

@@ -35,6 +35,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     cache_dir: str = "~/.cache/referral-exchange"
     log_format: str = "auto"
     smtp_url: str | None = None
+    match_key: str | None = None
     worker_slot: int = 0
     worker_role: str = "exchange"
     metrics_port: int = 0
@@ -42,6 +43,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     require_all: bool = False
     demo: bool = False
     partitions: int = 8
+    poison_in_row: int = 50
+    poison_share: float = 0.5
 
     @property
     def data_path(self) -> Path:

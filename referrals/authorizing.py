@@ -37,6 +37,13 @@ def authorize(
     return (fact, *place(after, envelope, world)) if waiting else (fact,)
 
 
+def another_plan(state: Referral, envelope: c.Envelope, world: World) -> tuple[e.Fact, ...]:
+    """Another plan pays now: it is asked; what waited for the one before goes on when this one wants no approval."""
+    if state.open_hops:
+        return approval.ask(state, envelope.at)
+    return place(state, envelope, world) if state.status is ReferralStatus.RECEIVED else ()
+
+
 def _decided(command: c.Authorize) -> e.AuthorizationDecided:
     said = {k: command.details.get(k) for k in FIELDS}
     return e.AuthorizationDecided(

@@ -90,9 +90,9 @@ def next_action(state: Referral, contract: Contract | None = None) -> NextAction
         return NextAction(state.payer or state.hub, "authorize", due.get("authorization"))
     if state.status is ReferralStatus.NEEDS_REVIEW:
         return NextAction(state.hub, "review", due.get("review"))
-    if not state.open_hops:
+    hop = state.held or state.response_due
+    if hop is None:
         return NextAction("exchange", "route", None)
-    hop = state.open_hops[-1]
     what, clock = NEXT[hop.status]
     return NextAction(hop.organization, what, due.get(clock) if clock != FIRST_RESPONSE else hop.due_at)
 
@@ -111,7 +111,7 @@ def _waits_for_plan(state: Referral) -> bool:
         return False
     if state.status is ReferralStatus.RECEIVED:
         return state.approval == "before-routing"
-    hop = _held(state)
+    hop = state.held
     if hop is None or hop.started_at is not None:
         return False
     return hop.status is HopStatus.ACCEPTED or hop.reason == "waiting-authorization"
@@ -144,10 +144,6 @@ def _told(*organizations: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(o for o in organizations if o))
 
 
-def _held(state: Referral) -> Hop | None:
-    return next((h for h in state.open_hops if h.status is not HopStatus.REQUESTED), None)
-
-
 def _started(
     state: Referral, contract: Contract, kind: str, who: str, since: datetime | None, hop: Hop | None = None
 ) -> Running | None:
@@ -177,21 +173,21 @@ def _acceptance(state: Referral, contract: Contract) -> Running | None:
 
 
 def _first_contact(state: Referral, contract: Contract) -> Running | None:
-    hop = _held(state)
+    hop = state.held
     if hop is None or hop.status is HopStatus.ON_HOLD or hop.contacted_at is not None:
         return None
     return _started(state, contract, "first-contact", hop.organization, hop.accepted_at, hop)
 
 
 def _service_start(state: Referral, contract: Contract) -> Running | None:
-    hop = _held(state)
+    hop = state.held
     if hop is None or hop.status is not HopStatus.ACCEPTED:
         return None
     return _started(state, contract, "service-start", hop.organization, hop.accepted_at, hop)
 
 
 def _hold_review(state: Referral, contract: Contract) -> Running | None:
-    hop = _held(state)
+    hop = state.held
     if hop is None or hop.status is not HopStatus.ON_HOLD or hop.review_date is None:
         return None
     due = opening(contract.calendar, date.fromisoformat(hop.review_date))
@@ -213,7 +209,7 @@ def _authorization(state: Referral, contract: Contract) -> Running | None:
 
 
 def _closure(state: Referral, contract: Contract) -> Running | None:
-    hop = _held(state)
+    hop = state.held
     return _started(state, contract, "closure", hop.organization if hop else state.hub, state.created_at)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -60,8 +60,16 @@ class Clock(Struct, frozen=True, forbid_unknown_fields=True):
         return span_of(next(self.within[p] for p in reversed(no_more_urgent) if p in self.within))
 
 
+class Duplicates(Struct, frozen=True, forbid_unknown_fields=True):
+    """What becomes of a likely duplicate: flag and route, hold for a person, or refuse; and how far back to look."""
+
+    action: Literal["flag", "hold", "refuse"] = "flag"
+    window_days: int = 30
+
+
 class Contract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One contract. `needs` empty = every need domain; a clock that it does not name does not run.
+    """One contract. `member_ids` names a numbering of members that plans share (a state's); else it is the plan's own.
+    `needs` empty = every need domain; a clock that it does not name does not run.
 
     `offers`: how many organizations are asked at once, per priority (one when not said). `contact_attempts`: how often
     a person must have been tried before `client-unreachable`. The hub records an answer that came by telephone or
@@ -82,6 +90,8 @@ class Contract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     clocks: Mapping[str, Clock]
     authorization: Mapping[str, tuple[str, ...]] = {}
     targets: Mapping[str, float] = {}
+    member_ids: str | None = None
+    duplicates: Duplicates = Duplicates()
 
     def __post_init__(self) -> None:
         if set(self.clocks) - set(CLOCKS) or "first-response" not in self.clocks:
@@ -147,3 +157,10 @@ def contract_for(payer: str | None, domain: str) -> Contract:
         if contract.payer is not None and contract.payer == payer and domain in (contract.needs or (domain,)):
             return contract
     return contracts()[DEFAULT]
+
+
+@cache
+def member_ids(payer: str) -> str:
+    """Whose numbering the member ids of a plan are: one that it shares with others, or its own."""
+    shared = (c.member_ids for c in contracts().values() if c.payer == payer and c.member_ids)
+    return next(shared, payer)

@@ -27,6 +27,7 @@ class RejectionReason(StrEnum):
     UNKNOWN_REFERRAL = "unknown-referral"
     UNKNOWN_HOP = "unknown-hop"
     UNKNOWN_SERVICE = "unknown-service"
+    UNKNOWN_LINK = "unknown-link"
     NOT_PERMITTED = "not-permitted"
     STALE = "stale"
     ILLEGAL = "illegal"
@@ -49,6 +50,7 @@ NEXT_STEP: dict[str, str] = {
     "unknown-referral": "send the referral before anything about it",
     "unknown-hop": "name a hop of this referral that is yours",
     "unknown-service": "pick an active service of the directory",
+    "unknown-link": "read the list of links again and name one of them",
     "not-permitted": "only the party whose turn it is may do this",
     "stale": "read the referral again and answer the version you see",
     "illegal": "read the referral again; its status does not allow this action",

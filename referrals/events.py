@@ -15,6 +15,8 @@ from referrals.clock_events import ClockEvent as ClockEvent
 from referrals.clock_events import DeadlineEscalated as DeadlineEscalated
 from referrals.clock_events import DeadlineMissed as DeadlineMissed
 from referrals.clock_events import ReminderDue as ReminderDue
+from referrals.member_events import CoverageChanged as CoverageChanged
+from referrals.member_events import DuplicateSuspected as DuplicateSuspected
 from referrals.submission import Coding
 
 
@@ -48,6 +50,9 @@ class ReferralReceived(_Event, frozen=True, kw_only=True, tag="referral-received
     consent_id: str | None = None
     flags: tuple[str, ...] = ()
     approval: str = "none"
+    named_payer: str | None = None
+    member: UUID | None = None
+    match_keys: tuple[UUID, ...] = ()
 
 
 class ReferralAmended(ReferralReceived, frozen=True, kw_only=True, tag="referral-amended"):
@@ -254,6 +259,7 @@ Event = (
     | ReferralAmended
     | ReferralRefused
     | ReviewNeeded
+    | DuplicateSuspected
     | ReferralCancelled
     | ReferralEnteredInError
     | ReferralClosed
@@ -286,6 +292,7 @@ Event = (
     | ReminderDue
     | DeadlineMissed
     | DeadlineEscalated
+    | CoverageChanged
 )
 
 

@@ -12,7 +12,8 @@ from msgspec import structs
 
 from referrals import events as e
 from referrals import timing
-from referrals.state import Hop, Outcome, Referral
+from referrals.coverage import FLAGS
+from referrals.state import LIKELY_DUPLICATE, Hop, Outcome, PayerBefore, Referral
 from referrals.words import HopStatus, ReferralStatus
 
 
@@ -40,7 +41,7 @@ def evolve(state: Referral | None, referral_id: UUID, fact: e.Fact, at: datetime
 
 UNSUITABLE = "no-longer-suitable"
 """The flag of a referral whose holder accepted something else; the reason that ends a turn only asked for."""
-_CONTENT = e.ReferralReceived.__struct_fields__
+_CONTENT = tuple(f for f in e.ReferralReceived.__struct_fields__ if f != "match_keys")
 Changes = dict[str, Any]
 
 # The status of a hop after each answer, and the referral's beside it; while others of its offer round are still
@@ -134,8 +135,9 @@ def _hop_requested(state: Referral, event: e.HopRequested, sealed: bytes, at: da
 
 
 def _amended(state: Referral, event: e.ReferralAmended, sealed: bytes, at: datetime) -> Changes:
-    content = {f: getattr(event, f) for f in _CONTENT} | {"sealed": sealed}
-    return content | timing.another_plan(state, event)
+    kept = tuple(f for f in state.flags if f == LIKELY_DUPLICATE and f not in event.flags)
+    content = {f: getattr(event, f) for f in _CONTENT} | {"flags": (*event.flags, *kept)}
+    return content | {"sealed": sealed} | timing.another_plan(state, event)
 
 
 def _ended(status: ReferralStatus) -> Callable[[Referral, Any, bytes, datetime], Changes]:
@@ -148,6 +150,12 @@ def _ended(status: ReferralStatus) -> Callable[[Referral, Any, bytes, datetime],
 def _review_needed(state: Referral, event: e.ReviewNeeded, sealed: bytes, at: datetime) -> Changes:
     why = {"reason": event.reason, "detail": event.detail}
     return why | {"status": ReferralStatus.NEEDS_REVIEW, "review_since": timing.in_review(state, at)}
+
+
+def _duplicate_suspected(
+    state: Referral, event: e.DuplicateSuspected, sealed: bytes, at: datetime
+) -> Changes:
+    return {"flags": tuple(dict.fromkeys((*state.flags, LIKELY_DUPLICATE)))}
 
 
 def _service_delivered(state: Referral, event: e.ServiceDelivered, sealed: bytes, at: datetime) -> Changes:
@@ -173,6 +181,23 @@ def _unsuitable(state: Referral, event: e.HopUnsuitable, sealed: bytes, at: date
     return {"flags": tuple(dict.fromkeys((*state.flags, UNSUITABLE)))}
 
 
+def _coverage_changed(state: Referral, event: e.CoverageChanged, sealed: bytes, at: datetime) -> Changes:
+    """The plan that paid keeps what stood when it left."""
+    flags = (*(f for f in state.flags if f not in FLAGS), *event.flags)
+    changes: Changes = {"payer": event.payer, "contract": event.contract, "flags": flags}
+    changes |= {"approval": event.approval} | timing.another_plan(state, event)
+    if state.payer is None or state.payer == event.payer:
+        return changes
+    left = PayerBefore(
+        payer=state.payer,
+        contract=state.contract,
+        until=at,
+        status=state.status,
+        services=len(state.services_delivered),
+    )
+    return changes | {"payers_before": (*state.payers_before, left)}
+
+
 def _unchanged(state: Referral, event: Any, sealed: bytes, at: datetime) -> Changes:
     return {}
 
@@ -188,6 +213,7 @@ _EVOLVE: dict[type[Any], Callable[[Referral, Any, bytes, datetime], Changes]] = 
     e.ReferralClosed: _closed,
     e.ReferralReopened: _reopened,
     e.ReviewNeeded: _review_needed,
+    e.DuplicateSuspected: _duplicate_suspected,
     e.RoutingDecided: _unchanged,
     e.ServiceAssigned: _unchanged,
     e.HopRequested: _hop_requested,
@@ -199,4 +225,5 @@ _EVOLVE: dict[type[Any], Callable[[Referral, Any, bytes, datetime], Changes]] = 
     e.AuthorizationRequested: lambda state, event, sealed, at: timing.asked(event, at),
     e.AuthorizationDecided: lambda state, event, sealed, at: timing.decided(state, event),
     **dict.fromkeys(timing.STAGES, lambda state, event, sealed, at: timing.came_due(state, event)),
+    e.CoverageChanged: _coverage_changed,
 }

@@ -13,6 +13,7 @@ from referrals.answering import respond
 from referrals.authorizing import authorize
 from referrals.cancelling import cancel
 from referrals.clocks import FIRST_RESPONSE, deadlines
+from referrals.covering import reached
 from referrals.errors import RejectionReason as No
 from referrals.offers import expired
 from referrals.placing import World
@@ -48,4 +49,5 @@ _DECIDE: dict[type[Any], Callable[[Referral, Any, c.Envelope, World], Decision]]
     c.Assign: assign,
     c.Authorize: authorize,
     c.DeadlineDue: _deadline_due,
+    c.CoverageReached: reached,
 }

@@ -12,6 +12,8 @@ from msgspec import Struct
 from referrals.submission import Coding
 from referrals.words import HELD, OPEN_HOP, HopStatus, ReferralStatus
 
+LIKELY_DUPLICATE = "likely-duplicate"
+
 
 class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One recipient's turn. `offer`: the round it was asked in. `passed_on`: it failed, the referral went on.
@@ -47,6 +49,16 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
 
 
+class PayerBefore(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A plan that paid until another followed: what stood at that moment is what it goes on seeing."""
+
+    payer: str
+    contract: str
+    until: datetime
+    status: ReferralStatus
+    services: int = 0
+
+
 class Referral(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One request for help for one person. Identity and notes are in the two sealed fields alone."""
 
@@ -80,6 +92,9 @@ class Referral(Struct, frozen=True, kw_only=True, omit_defaults=True):
     consent_id: str | None = None
     flags: tuple[str, ...] = ()
     approval: str = "none"
+    named_payer: str | None = None
+    member: UUID | None = None
+    payers_before: tuple[PayerBefore, ...] = ()
     hops: tuple[Hop, ...] = ()
     reason: str | None = None
     detail: str | None = None

@@ -9,8 +9,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from referrals import capacity
+from referrals import capacity, linking, listing
 from referrals import commands as c
+from referrals.covering import MEMBER, SPELL, member_known, spell_said
 from referrals.errors import RejectionReason as No
 
 
@@ -40,4 +41,10 @@ def _as_said(before: Stream | None, command: c.RecordFact, envelope: c.Envelope)
     return command
 
 
-RECORDS: dict[str, Record] = {"capacity": capacity.recorded}
+RECORDS: dict[str, Record] = {
+    "capacity": capacity.recorded,
+    SPELL: spell_said,
+    MEMBER: member_known,
+    "service": listing.recorded,
+    linking.KIND: linking.record,
+}

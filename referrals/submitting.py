@@ -4,24 +4,31 @@ Comes in: the referral if known, the checked submission. Goes out: facts. Pure; 
 """
 
 from hashlib import sha256
+from uuid import UUID
 
 import msgspec
 
-from referrals import approval, ids, words
 from referrals import commands as c
 from referrals import events as e
+from referrals import ids, words
 from referrals.amending import rechecked
+from referrals.authorizing import another_plan
 from referrals.cancelling import ended
 from referrals.check import parse_time
 from referrals.consent import consent
 from referrals.contracts import contract_for
+from referrals.coverage import today
+from referrals.covering import payer_now
+from referrals.duplicates import suspected
 from referrals.errors import RejectionReason as No
 from referrals.evolve import evolve
 from referrals.placing import World, place
-from referrals.state import Referral
+from referrals.state import LIKELY_DUPLICATE, Referral
 from referrals.submission import Submission, county, postal_code
 from referrals.words import ReferralStatus
 
+DUPLICATE = "likely the same person and need as an earlier referral; the contract wants it looked at"
+UNSEEN = frozenset({"digest", "match_keys", "member", "named_payer", "flags"})
 MAY_SUBMIT = frozenset({"clinic", "mco", "cbo", "hub", "platform"})
 
 
@@ -44,25 +51,35 @@ def submit(
     if (reason := world.tombstones.get(referral)) is not None:
         return (first, e.Fact(ended(reason)))
     fresh = evolve(None, referral, first, envelope.at)
-    return (first, *_onward(fresh, command.submission, envelope, world))
+    return (first, *_onward(fresh, command.submission, envelope, world, event.match_keys))
 
 
 def _onward(
-    state: Referral, submission: Submission, envelope: c.Envelope, world: World
+    state: Referral, submission: Submission, envelope: c.Envelope, world: World, keys: tuple[UUID, ...]
 ) -> tuple[e.Fact, ...]:
     verdict = consent(submission.consent.status, submission.consent.expires_at, envelope.at)
     if verdict.verdict == "refuse":
         return (e.Fact(e.ReferralRefused(reason=verdict.reason, detail=verdict.detail)),)
+    doubt = suspected(state, submission, envelope.at, world.people, keys, world.open)
+    facts = () if doubt is None else (e.Fact(doubt),)
+    if doubt is not None and doubt.action == "refuse":
+        return (*facts, e.Fact(e.ReferralRefused(reason="duplicate", detail=DUPLICATE)))
     if verdict.verdict == "review":
-        return (e.Fact(e.ReviewNeeded(reason=verdict.reason, detail=verdict.detail)),)
-    return place(state, envelope, world)
+        return (*facts, e.Fact(e.ReviewNeeded(reason=verdict.reason, detail=verdict.detail)))
+    if doubt is not None and doubt.action == "hold":
+        return (*facts, e.Fact(e.ReviewNeeded(reason=LIKELY_DUPLICATE, detail=DUPLICATE)))
+    for fact in facts:
+        state = evolve(state, state.id, fact, envelope.at)
+    return (*facts, *place(state, envelope, world))
 
 
 def received(submission: Submission, envelope: c.Envelope, world: World) -> e.ReferralReceived:
     """The hot, impersonal content of a submission; everything else stays in the sealed bytes."""
     need, person, row = submission.need, submission.person, words.table("domains")[submission.need.domain]
-    payer = submission.coverage.payer if submission.coverage else None
-    contract = contract_for(payer, need.domain)
+    named = submission.coverage.payer if submission.coverage else None
+    member = world.coverage.keys.get((envelope.organization, envelope.event_id))
+    paying = payer_now(member, named, envelope.organization, today(envelope.at), world)
+    contract = contract_for(paying.payer, need.domain)
     return e.ReferralReceived(
         sender=envelope.organization,
         sender_referral_id=submission.sender_referral_id,
@@ -75,7 +92,9 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
         requested_at=parse_time(submission.requested_at or "") or envelope.occurred_at,
         contract=contract.id,
         hub=world.hub,
-        payer=payer,
+        payer=paying.payer,
+        named_payer=named,
+        member=member,
         case_id=submission.case_id,
         priority=submission.priority,
         sensitivity=tuple(dict.fromkeys((*submission.sensitivity, *row["sensitivity"]))),
@@ -87,8 +106,9 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
         excluded=submission.excluded_organizations,
         consent_status=submission.consent.status,
         consent_id=submission.consent.id,
-        flags=flags(submission, world),
+        flags=(*flags(submission, world), *paying.flags),
         approval=contract.authorized_before(need.domain),
+        match_keys=world.people.keys.get((envelope.organization, envelope.event_id), ()),
     )
 
 
@@ -126,12 +146,12 @@ def _again(
     content = {f: getattr(event, f) for f in event.__struct_fields__}
     content["requested_at"] = state.requested_at
     content["sensitivity"] = tuple(dict.fromkeys((*state.sensitivity, *event.sensitivity)))
-    changed = tuple(f for f in content if content[f] != getattr(state, f) and f != "digest") or ("person",)
+    changed = tuple(f for f in content if f not in UNSEEN and content[f] != getattr(state, f)) or ("person",)
     amended = e.Fact(e.ReferralAmended(**content, changed=changed), command.sealed)
     after = evolve(state, state.id, amended, envelope.at)
     if (said := _after_amendment(after, command.submission, envelope, world)) is not None:
         return (amended, *said)
-    asking = approval.ask(after, envelope.at)
+    asking = another_plan(after, envelope, world)
     for fact in asking:
         after = evolve(after, state.id, fact, envelope.at)
     return (amended, *asking, *rechecked(state, after, changed, envelope, world))
@@ -145,9 +165,7 @@ def _after_amendment(
     if verdict.verdict == "refuse":
         hops = [e.Fact(e.HopCancelled(hop=h.hop, reason="consent-revoked")) for h in state.open_hops]
         return (*hops, e.Fact(e.ReferralCancelled(reason="consent-revoked")))
-    if (
-        state.status is ReferralStatus.RECEIVED and verdict.verdict == "review"
-    ):  # while the plan was waited for
+    if state.status is ReferralStatus.RECEIVED and verdict.verdict == "review":  # it waited for its plan
         return (e.Fact(e.ReviewNeeded(reason=verdict.reason, detail=verdict.detail)),)
     waits = (ReferralStatus.NEEDS_REVIEW, ReferralStatus.RECEIVED)
     waiting = state.status in waits and verdict.verdict == "allow"

@@ -70,8 +70,8 @@ def decided(state: Referral, event: e.AuthorizationDecided) -> Changes:
     return {"authorization": row | {"required": state.approval != "none"}}
 
 
-def another_plan(state: Referral, event: e.ReferralAmended) -> Changes:
-    """An amendment that changes the payer, or what its contract wants, forgets what the other plan decided."""
+def another_plan(state: Referral, event: e.ReferralAmended | e.CoverageChanged) -> Changes:
+    """Another payer, or another wish of its contract: what the plan before decided counts no more."""
     if (event.payer, event.approval) == (state.payer, state.approval):
         return {}
     return dict.fromkeys(("authorization", "approval_asked_at", "approval_due_at"))

@@ -1,7 +1,8 @@
 """The Faust application and the explicit list of what runs in it.
 
-`faust -A stream_processors.app worker`, behind `refex worker`. Role `exchange`: the batch consumer, four relays and
-the timers, as services of the app; killing the app stops consumption. Role `notify`: deliveries, woken by an agent.
+`faust -A stream_processors.app worker`, behind `refex worker`. Role `exchange`: the batch consumer, four relays, the
+timers and the linker, as services of the app; killing the app stops consumption. Role `notify`: deliveries, woken by
+an agent.
 """
 
 import asyncio
@@ -18,11 +19,16 @@ from infra import kafka
 from infra.postgres import pool
 from infra.settings import Settings, settings
 from stream_processors import metrics
+from stream_processors.coverage import CoverageTeller
 from stream_processors.exchange import Exchange
 from stream_processors.inbox import Inbox
+from stream_processors.linker import Linker
 from stream_processors.notify import Notifier
+from stream_processors.persons import match_secret
+from stream_processors.poison import Limits
 from stream_processors.relay import GROUPS, Relay
 from stream_processors.timers import Timers
+from stream_processors.watch import Watch
 
 
 def build(config: Settings) -> faust.App:
@@ -71,11 +77,14 @@ def credentials(login: kafka.KafkaLogin) -> Any:
 def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
     """The high-rate path: no agent; the app's services own their consumers (architecture 11)."""
     app.producer_only = True
-    url = _database(config)
+    url, secret = _database(config), match_secret(config)
 
     async def consume() -> None:
         async with await pool(url, "worker") as connections:
-            await Inbox(login, connections, Exchange(connections), config.worker_slot).run()
+            exchange = Exchange(connections, secret)
+            limits = Limits(config.poison_in_row, config.poison_share)
+            inbox = Inbox(login, connections, exchange, config.worker_slot, limits=limits)
+            await asyncio.gather(inbox.run(), Watch(login, connections, inbox).run())
 
     async def relay() -> None:
         await asyncio.gather(*(Relay(url, login, group).run() for group in range(GROUPS)))
@@ -83,6 +92,8 @@ def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
     _serve(app, "Exchange", consume)
     _serve(app, "Relays", relay)
     _serve(app, "Timers", lambda: Timers(url, login).run())
+    _serve(app, "Coverage", lambda: CoverageTeller(url, login).run())
+    _serve(app, "Linker", lambda: Linker(url, login).run())
 
 
 def notify(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:

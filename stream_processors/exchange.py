@@ -4,7 +4,10 @@ lock progress -> drop what was applied -> read -> lock lanes -> load -> decide, 
 Any process may die at any instant: the offsets move with the effects or not at all (architecture 1-3).
 """
 
-from collections.abc import Sequence
+import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import asyncpg
@@ -33,13 +36,16 @@ class Applied(NamedTuple):
     rejected: int
     dead: int
     gaps: dict[store.Place, int]
+    failed: Mapping[store.Place, int] = MappingProxyType({})
 
 
 class Exchange:
     """Applies batches; knows Postgres and the rules, nothing of Kafka's client."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, match_secret: bytes | None = None) -> None:
+        """`match_secret`: the key of the persons' match keys, the same in every worker; a new one when None."""
         self._pool = pool
+        self._match_secret = match_secret or secrets.token_bytes(32)
         self._world = WorldKeeper()
 
     def read(self, raw: Raw) -> Arrival | Poison:
@@ -68,7 +74,9 @@ class Exchange:
     ) -> Applied:
         if len(records) == 1:
             detail = f"{type(error).__name__}: {NEXT_STEP[Bad.OUR_FAILURE]}"
-            return await self._transaction([poison(records[0].raw, Bad.OUR_FAILURE, detail)], holes)
+            raw = records[0].raw
+            done = await self._transaction([poison(raw, Bad.OUR_FAILURE, detail)], holes)
+            return done._replace(failed={(raw.topic, raw.partition): done.dead})
         middle = len(records) // 2
         first = await self.write(records[:middle], holes)
         second = await self.write(records[middle:], holes)
@@ -79,6 +87,7 @@ class Exchange:
             first.rejected + second.rejected,
             first.dead + second.dead,
             first.gaps | second.gaps,
+            Counter(first.failed) + Counter(second.failed),
         )
 
     async def _transaction(self, records: Sequence[Arrival | Poison], holes: Holes) -> Applied:
@@ -90,7 +99,7 @@ class Exchange:
                 taken, after, gaps = fresh(records, before, holes)
                 work = None
                 if taken:
-                    loaded = await store.load(connection, taken)
+                    loaded = await store.load(connection, taken, self._match_secret)
                     work = Work(loaded, await self._world.current(connection))
                     work.apply(taken)
                     await store.save(connection, work, self._world.webhooks)

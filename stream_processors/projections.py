@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from referrals.events import Event, ReferralReceived
 from stream_processors import rows
 from stream_processors.fold import Folded
 from stream_processors.store import DIRECTORY, SQL
@@ -36,6 +37,13 @@ def _hops(f: Folded) -> Rows:
 
 def _deadlines(f: Folded) -> Rows:
     return rows.deadline_rows(f.referral) if f.referral else []
+
+
+def _match_keys(f: Folded) -> Rows:
+    made = (fact for fact in f.facts if fact.type in ("referral-received", "referral-amended"))
+    found = [msgspec.json.decode(fact.data, type=Event) for fact in made]
+    received = [event for event in found if isinstance(event, ReferralReceived)]
+    return list(dict.fromkeys(row for event in received for row in rows.match_rows(event)))
 
 
 def _stream(f: Folded) -> Rows:
@@ -66,6 +74,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     Projection("referral", _referral, SQL["insert_referrals"]),
     Projection("hop", _hops, SQL["save_hops"]),
     Projection("deadline", _deadlines, SQL["save_deadlines"], apart=("barrier", "sent_at")),
+    Projection("person_match", _match_keys, SQL["save_match_keys"]),
     Projection("stream", _stream, SQL["save_streams"]),
     Projection("service", _service, SQL["save_services"]),
     Projection("directory_version", _directory, SQL["bump_directory"]),
@@ -79,9 +88,13 @@ NOT_PROJECTIONS: dict[str, str] = {
     "inbox": "the outcome of every event id, also of those without a fact",
     "dead_letter": "a record that could not be read, kept whole to be replayed",
     "progress": "where each partition stands",
+    "progress_reset": "what operators gave up, and when",
+    "worker_run": "how each worker's last run ended",
     "relay_position": "how far history is published",
     "relay_end": "how far history is published",
     "directory_change": "where each worker's snapshot of the directory goes on reading",
+    "person_unlinked": "a queue: whom to compare with the persons of other senders",
+    "coverage_due": "a queue: whose referrals to tell of a changed coverage, and when it changes next",
     "delivery": "work to do: made for whoever wants webhooks when the fact is written",
     "organization": "participants, kept by the operator",
     "client": "participants, kept by the operator",

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from referrals import ids
 from referrals.clocks import deadlines
+from referrals.events import ReferralReceived
 from referrals.state import Referral
 from referrals.streams import Stream
 from referrals.words import HELD
@@ -73,6 +74,11 @@ def hop_rows(r: Referral, before: Referral | None) -> list[tuple[Any, ...]]:
 def deadline_rows(r: Referral) -> list[tuple[Any, ...]]:
     """The rows of `deadline`: everything of the referral that is still to come due."""
     return [(r.id, d.name, d.generation, d.due_at, ids.lane(r.id)) for d in deadlines(r)]
+
+
+def match_rows(event: ReferralReceived) -> list[tuple[Any, ...]]:
+    """The rows of `person_match`: the keys that a fact carries, never made anew."""
+    return [(key, event.person_key, event.sender) for key in event.match_keys]
 
 
 def stream_row(key: Key, stream: Stream, at: datetime) -> tuple[Any, ...]:

@@ -12,10 +12,14 @@ import msgspec
 from msgspec import structs
 
 from infra.postgres import Connection, affected, queries
+from referrals.commands import CoverageReached
+from referrals.covering import MEMBER
 from referrals.state import Referral
 from referrals.streams import Stream
 from stream_processors import rows
 from stream_processors.decode import Arrival, Poison
+from stream_processors.members import load_members, member_keys
+from stream_processors.persons import load_people
 from stream_processors.work import Loaded, Work
 
 SQL = queries("stream_processors", "store.sql")
@@ -35,7 +39,7 @@ async def lock_progress(connection: Connection, places: Iterable[Place]) -> dict
     return {(r["topic"], r["partition"]): r["next_offset"] for r in held}
 
 
-async def load(connection: Connection, records: Sequence[Arrival | Poison]) -> Loaded:
+async def load(connection: Connection, records: Sequence[Arrival | Poison], match_secret: bytes) -> Loaded:
     """Lock the lanes, ascending; then, in statements of their own, read what the records are about."""
     arrivals = [r for r in records if isinstance(r, Arrival)]
     lanes = await connection.fetch(SQL["lock_lanes"], sorted({r.lane for r in records}))
@@ -45,12 +49,18 @@ async def load(connection: Connection, records: Sequence[Arrival | Poison]) -> L
     referrals = await connection.fetch(SQL["load_referrals"], wanted)
     others = sorted({(a.kind, a.stream_id) for a in arrivals if a.kind != "referral"})
     streams = await connection.fetch(SQL["load_streams"], *columns(others, 2)) if others else []
+    known = {r["id"]: _referral(r) for r in referrals}
+    members = member_keys(records, match_secret)
+    looking = {a.stream_id for a in arrivals if isinstance(a.command, CoverageReached)}
+    covered = await load_members(connection, members.values(), (known[id] for id in looking & known.keys()))
     return Loaded(
         seen={(r["tenant"], r["event_id"]): r["payload_sha256"] for r in seen},
-        referrals={r["id"]: _referral(r) for r in referrals},
-        streams={(r["kind"], r["id"]): _stream(r) for r in streams},
+        referrals=known,
+        streams={(r["kind"], r["id"]): _stream(r) for r in streams} | covered,
         lanes={r["lane"]: r["seq"] for r in lanes},
-        tombstones=await _tombstones(connection, set(wanted) - {r["id"] for r in referrals}),
+        tombstones=await _tombstones(connection, set(wanted) - known.keys()),
+        people=await load_people(connection, records, known, match_secret),
+        members=members,
     )
 
 
@@ -95,6 +105,7 @@ async def _save_referrals(connection: Connection, work: Work) -> None:
     await _many(connection, "insert_referrals", new)
     if old and affected(await connection.execute(SQL["update_referrals"], *columns(old))) != len(old):
         raise Overtaken("a referral's version moved under its lane lock")
+    await _save_persons(connection, work)
     await _many(connection, "save_hops", [row for r in changed for row in rows.hop_rows(r, before.get(r.id))])
     await _save_deadlines(connection, work)
 
@@ -108,12 +119,21 @@ async def _save_deadlines(connection: Connection, work: Work) -> None:
     await _many(connection, "save_deadlines", due)
 
 
+async def _save_persons(connection: Connection, work: Work) -> None:
+    """Match keys that are new; their persons wait to be compared with those of other senders (linker.py)."""
+    if work.matched:
+        keys = [(*pair, sender) for pair, sender in work.matched.items()]
+        new = await connection.fetch(SQL["save_match_keys"], *columns(keys))
+        await _many(connection, "wait_for_linker", sorted({(r["person_key"], r["tenant"]) for r in new}))
+
+
 async def _save_streams(connection: Connection, work: Work) -> None:
     at = {key: envelope.at for key, envelope in work.recorded.items()}
     found = [rows.stream_row(key, work.streams[key], at[key]) for key in at]
     await _many(connection, "save_streams", found)
     services = [rows.service_row(key[1], work.streams[key], at[key]) for key in at if key[0] == "service"]
     await _many(connection, "save_services", services)
+    await _many(connection, "wait_for_coverage", sorted((id,) for kind, id in at if kind == MEMBER))
     if changed := [w.stream_id for w in work.history if w.kind in DIRECTORY]:
         await _many(connection, "bump_directory", [(len(changed),)])
         await connection.execute(SQL["note_changed"], sorted(set(changed)))

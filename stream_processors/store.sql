@@ -67,6 +67,16 @@ from unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[
 on conflict (referral_id, number) do update
 set status = excluded.status, reason = excluded.reason, answered_at = excluded.answered_at, payer = excluded.payer
 
+-- name: save_match_keys
+insert into person_match (key, person_key, tenant)
+select * from unnest($1::uuid[], $2::uuid[], $3::text[])
+on conflict do nothing
+returning person_key, tenant
+
+-- name: wait_for_linker
+insert into person_unlinked (person_key, tenant) select * from unnest($1::uuid[], $2::text[])
+on conflict (person_key) do update set since = clock_timestamp()
+
 -- name: clear_deadlines
 delete from deadline d
 where d.referral_id = any ($1::uuid[]) and not exists (
@@ -85,6 +95,10 @@ select * from unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::text[], 
 on conflict (kind, id) do update
 set version = excluded.version, type = excluded.type, data = excluded.data, sealed = excluded.sealed,
     at = excluded.at
+
+-- name: wait_for_coverage
+insert into coverage_due (member, due_at) select new.member, now() from unnest($1::uuid[]) as new (member)
+on conflict (member) do update set due_at = now(), generation = coverage_due.generation + 1
 
 -- name: save_services
 insert into service (id, tenant, version, routing, body, updated_at)

@@ -13,6 +13,9 @@ import msgspec
 from referrals import commands as c
 from referrals import events as e
 from referrals.cancelling import cancel_unknown
+from referrals.coverage import Known, Spells
+from referrals.covering import MEMBER, SPELL, keyed, spells_of
+from referrals.duplicates import People, earlier
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
 from referrals.evolve import evolve
@@ -37,6 +40,8 @@ class Loaded(NamedTuple):
     streams: Mapping[Key, Stream]
     lanes: Mapping[int, int]
     tombstones: Mapping[UUID, str] = MappingProxyType({})
+    people: People = People()
+    members: Mapping[Key, UUID] = MappingProxyType({})
 
 
 class Written(NamedTuple):
@@ -75,7 +80,16 @@ class Work:
         self.loaded = loaded
         self.loads: dict[str, int] = dict(world.loads)
         self.tombstones: dict[UUID, str] = dict(loaded.tombstones)
-        self.world = world._replace(loads=self.loads, tombstones=self.tombstones)
+        self.matched: dict[tuple[UUID, UUID], str] = {}
+        self.near = {key: set(found) for key, found in loaded.people.near.items()}
+        self.earlier = dict(loaded.people.earlier)
+        people = loaded.people._replace(near=self.near, earlier=self.earlier)
+        self.world = world._replace(
+            loads=self.loads,
+            tombstones=self.tombstones,
+            people=people,
+            coverage=Known(loaded.members, self._spells),
+        )
         self.referrals: dict[UUID, Referral] = dict(loaded.referrals)
         self.changed: dict[UUID, None] = {}
         self.decisions: dict[UUID, bytes] = {}
@@ -129,6 +143,8 @@ class Work:
         if state is not None and decision:
             self.referrals[state.id] = state
             self.changed[state.id] = None
+            if state.id in self.earlier:
+                self.earlier[state.id] = earlier(state)
         outcome = "applied" if decision else "no-effect"
         self.inbox.append(InboxRow(arrival, outcome, version=state.version if state else None))
 
@@ -151,6 +167,11 @@ class Work:
             self.reviewed.add(state.id)
         if isinstance(event, e.HopRequested):
             self.loads[event.organization] = self.loads.get(event.organization, 0) + 1
+        if isinstance(event, e.ReferralReceived):
+            self.matched |= {(key, state.person_key): state.sender for key in event.match_keys}
+            for key in (state.person_key, *event.match_keys):
+                self.near.setdefault(key, set()).add(state.id)
+            self.earlier[state.id] = earlier(state)
         hop = state.hop(getattr(event, "hop", ""))
         self.history.append(
             Written(
@@ -174,6 +195,8 @@ class Work:
     def _record(self, arrival: Arrival, command: c.RecordFact) -> None:
         key, envelope = (command.kind, command.stream_id), arrival.envelope
         before = self.streams.get(key)
+        if command.kind == SPELL:
+            command = keyed(command, self.loaded.members.get((envelope.organization, envelope.event_id)))
         fact = recorded(before, command, envelope)
         if isinstance(fact, c.Rejection):
             self._reject(arrival, fact)
@@ -190,6 +213,11 @@ class Work:
         data = msgspec.json.encode(fact.data)
         self._other(arrival.lane, key, after.version, fact.type, envelope, data, fact.sealed)
         self.inbox.append(InboxRow(arrival, "applied", version=after.version))
+
+    def _spells(self, member: UUID) -> Spells:
+        """What is known of a member's coverage, this batch's own included."""
+        stream = self.streams.get((MEMBER, member))
+        return spells_of(stream.data) if stream else {}
 
     def _reject(self, arrival: Arrival, rejection: c.Rejection) -> None:
         state = self.referrals.get(arrival.stream_id)

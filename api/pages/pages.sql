@@ -64,10 +64,21 @@ select state, sealed, outcome_sealed, reviewed from referral where id = any ($1:
 -- The hub's queue, longest waiting first.
 -- name: queue
 select state, sealed, outcome_sealed, reviewed from referral
-where hub = $1 and reviewed and status = 'needs-review'
+where hub = $1 and reviewed and status = any ($5::text[])
     and ($2::timestamptz is null or created_at > $2 or (created_at = $2 and id > $3::uuid))
 order by created_at, id
 limit $4
+
+-- What the hub has had in hand: under way or closed, the newest change first.
+-- name: followed
+select state, sealed, outcome_sealed, reviewed, updated_at as place from referral
+where hub = $1 and reviewed and status = any ($5::text[])
+    and ($2::timestamptz is null or updated_at < $2 or (updated_at = $2 and id > $3::uuid))
+order by updated_at desc, id
+limit $4
+
+-- name: reviewed_counts
+select status, count(*) as count from referral where hub = $1 and reviewed group by status
 
 -- name: services
 select id::text as id, tenant as organization, routing ->> 'name' as name, routing -> 'postal_codes' ->> 0 as place

@@ -27,7 +27,8 @@ NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
 # what a page may say after a redirect (`?done=`): the code is also its string, `flash.<code>`
 FLASHES = (
     *("sent", "cancelled", "accept", "reject", "start", "hold", "resume", "complete", "fail", "note"),
-    *("assigned", "pending", "logged-out"),
+    *("contact", "cancel", "transfer", "correct", "reopen", "passed-on"),
+    *("assigned", "offered", "closed", "told", "linked", "pending", "logged-out"),
 )
 
 

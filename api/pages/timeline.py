@@ -6,7 +6,7 @@ Comes in: events as api.views gives them. Goes out: entries for the macro `timel
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from api.pages import when
+from api.pages import likeness, when
 from api.pages.show import Model, Show, View
 
 # event type -> icon, and whether it is a step of the loop (drawn in the accent colour)
@@ -15,6 +15,7 @@ ICONS: dict[str, tuple[str, bool]] = {
     "referral-amended": ("note", False),
     "referral-refused": ("stop", True),
     "review-needed": ("people", True),
+    "duplicate-suspected": ("people", False),
     "referral-cancelled": ("cross", True),
     "referral-entered-in-error": ("cross", True),
     "routing-decided": ("route", False),
@@ -48,6 +49,8 @@ ICONS: dict[str, tuple[str, bool]] = {
     "deadline-missed": ("alert", True),
     "deadline-escalated": ("alert", True),
 }
+# What the exchange itself finds, whoever's record it was that made it look.
+OURS = frozenset({"routing-decided", "hop-requested", "duplicate-suspected"})
 # event type -> field of its data, and the reviewed list that explains the code in it
 CODES: dict[str, tuple[tuple[str, str], ...]] = {
     "referral-refused": (("reason", "refusal_reasons"),),
@@ -80,7 +83,7 @@ def entries(show: Show, events: Iterable[View], hops: Iterable[View] = ()) -> li
 def who(show: Show, event: View) -> str:
     """Who did it: the organization, or the exchange itself for what a clock or a rule decided."""
     actor = event.get("actor") or {}
-    if actor.get("channel") in ("timer", "exchange") or event["type"] in ("routing-decided", "hop-requested"):
+    if actor.get("channel") in ("timer", "exchange") or event["type"] in OURS:
         return show.text("exchange")
     name = show.organization(actor.get("organization"))
     return f"{name} ({actor['user_name']})" if actor.get("user_name") else name
@@ -116,6 +119,8 @@ def _detail(show: Show, kind: str, data: dict[str, Any]) -> str:
         said.append(show.text.of("clock", str(data.get("kind"))))
     if kind == "authorization-decided":
         said += approved(show, data)
+    if kind == "duplicate-suspected":
+        said += likeness.said(show, data)
     said.append(str(data.get("note") or ""))
     return ". ".join(s for s in said if s)
 

@@ -25,6 +25,7 @@ def wanted() -> dict[str, str]:
         "registry/kafka_password": new(32),
         "metrics/client_secret": new(32),
         "grafana/admin_password": new(16),
+        "worker/match_key": new(32),
     }
     for part in PARTS:
         files[f"{part}/kafka_password"] = new(32)

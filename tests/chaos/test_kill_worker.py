@@ -5,13 +5,17 @@ how much. The worker comes back by the supervision of `refex up`.
 """
 
 import asyncio
+import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
 from avro_schemas import topics
+from producers.ledger import Ledger
 from tests.support.audit import violations
+from tests.support.command import refex
 from tests.support.lag import behind, relayed
 from tests.support.load import Sent, publish
 from tests.support.running import RunningExchange, until
@@ -44,11 +48,25 @@ async def settled(exchange: RunningExchange) -> bool:
     return await behind(exchange) == 0 and await relayed(exchange)
 
 
-async def test_killing_the_worker_loses_and_doubles_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
-    async with RunningExchange(tmp_path_factory.mktemp("kills"), workers=1) as exchange:
+async def balanced(exchange: RunningExchange, ledger: Path) -> dict[str, int]:
+    """What the oracle counts against the books."""
+    ran = await refex(exchange, "ledger", "check", "--ledger", str(ledger), "--json", timeout_s=180)
+    rules = json.loads(ran.stdout)["rules"]
+    assert rules["L1"]["checked"] >= EVENTS * 0.9, "the same event sent twice is acknowledged once more"
+    return {name: rule["violations"] for name, rule in rules.items() if rule is not None}
+
+
+async def test_killing_the_worker_loses_and_doubles_nothing(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    kept = tmp_path / "sent.jsonl"
+    async with (
+        RunningExchange(tmp_path_factory.mktemp("kills"), workers=1) as exchange,
+        Ledger(kept) as ledger,
+    ):
         sent = {name: Sent() for name in SENDERS}
         publishing = [
-            asyncio.create_task(publish(exchange, name, EVENTS // len(SENDERS), SECONDS, sent[name]))
+            asyncio.create_task(publish(exchange, name, EVENTS // len(SENDERS), SECONDS, sent[name], ledger))
             for name in SENDERS
         ]
         in_flight = []
@@ -62,4 +80,5 @@ async def test_killing_the_worker_loses_and_doubles_nothing(tmp_path_factory: py
         async with exchange.database() as database:
             assert await violations(database, exchange.kafka_login(), acked) == []
             referrals = await database.fetchval("select count(*) from referral")
+        assert set((await balanced(exchange, kept)).values()) == {0}
         assert referrals == sum(len(one.referrals) for one in sent.values())

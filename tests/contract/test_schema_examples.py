@@ -72,7 +72,7 @@ def test_an_example_arrives_at_the_exchange(name: str) -> None:
 
 
 def test_the_exchange_reads_most_schemas() -> None:
-    assert len(READ_BY_THE_EXCHANGE) == 14
+    assert len(READ_BY_THE_EXCHANGE) >= 15
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if schema_of(name) == "feedback_given.v1"])
@@ -91,7 +91,7 @@ def test_the_data_of_a_fact_is_an_event() -> None:
 def test_what_is_synthetic_says_so() -> None:
     for name in NAMES:
         text = (FOLDER / f"{name}.json").read_text(encoding="utf-8")
-        assert "family_name" not in text or "-Test" in text, name
+        assert '"family_name":' not in text or "-Test" in text, name
 
 
 STRANGE: dict[str, list[Any]] = {

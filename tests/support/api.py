@@ -20,6 +20,7 @@ import httpx
 from starlette.applications import Starlette
 
 from api.app import build
+from avro_schemas import topics
 from infra import passwords
 from infra.embedded.postgres import EmbeddedPostgres
 from infra.migrate import migrate
@@ -165,7 +166,7 @@ class Api:
                     "Staff",
                     passwords.hash_password(PASSWORD),
                 )
-            for topic in ("intake.api", "referral.response", "consent.change", "directory.change"):
+            for topic in topics.consumed():
                 await owner.execute(
                     "insert into progress (topic, partition, next_offset, cluster_id, topic_id)"
                     " values ($1, 0, 0, 'c', 't')",

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
+from avro_schemas import topics
+from producers.ledger import Ledger
 from referrals import ids
 from tests.support.running import RunningExchange
 
@@ -47,14 +49,33 @@ async def paced(total: int, seconds: float, burst: int = 25) -> AsyncIterator[ra
 
 
 async def publish(
-    exchange: RunningExchange, organization: str, total: int, seconds: float, sent: Sent
+    exchange: RunningExchange,
+    organization: str,
+    total: int,
+    seconds: float,
+    sent: Sent,
+    ledger: Ledger | None = None,
 ) -> None:
     """`total` events of one sender: submissions, one in four amended, one in eight cancelled, one in ten twice."""
     async with exchange.publisher(organization) as publisher:
         async for numbers in paced(total, seconds):
-            done = await asyncio.gather(*(_event(publisher, n) for n in numbers))
+            done = await asyncio.gather(*(_kept(publisher, n, ledger) for n in numbers))
             sent.events |= {p.event_id for p in done}
             sent.referrals += [ids.referral_id(organization, f"LOAD-{n}") for n in numbers if n % 2 == 0]
+
+
+async def _kept(publisher: Any, n: int, ledger: Ledger | None) -> Any:
+    if ledger is None:
+        return await _event(publisher, n)
+    referral = ids.referral_id(publisher.organization, f"LOAD-{n - n % 2}")
+    seq = await ledger.intend(publisher.organization, topics.intake(publisher.organization), referral)
+    try:
+        placed = await _event(publisher, n)
+    except BaseException:
+        await ledger.unknown(seq)
+        raise
+    await ledger.acked(seq, placed.event_id, placed.partition, placed.offset)
+    return placed
 
 
 async def _event(publisher: Any, n: int) -> Any:

@@ -20,6 +20,15 @@ from tests.unit.pages_samples import (
     rows,
 )
 
+LINK = {
+    "id": "6f1f0f5e-2f1c-5a9e-8a55-0c1d2e3f4a5b",
+    "senders": ["riverside-clinic", "lakeview-health"],
+    "score": 93,
+    "same": ["birth_date", "phone"],
+    "alike": ["family_name"],
+    "differing": [],
+}
+
 
 def models(language: str = "en", says: str = "") -> dict[str, list[dict[str, Any]]]:
     """Every page template with the models it must draw; `says` stands in every text field."""
@@ -108,7 +117,7 @@ def _cbo(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
             cbo_models.answer(
                 show, offered("accepted", says), action, form({"note": says}, {"reason": "Choose"})
             )
-            for action in ("reject", "hold", "close", "note")
+            for action in cbo_models.QUESTIONS
         ],
         "conflict.html": [
             cbo_models.conflict(show, offered("requested", says), story),
@@ -155,8 +164,20 @@ def _watch(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
     chooser = hub_models.chooser(show, waiting, events(says), decision(says), found, chosen)
     chooser |= {"domain": "food-insecurity", "query": says, "domains": show.text.choices("domains")}
     return {
-        "hub_queue.html": [hub_models.queue(show, [waiting], none), hub_models.queue(show, [], none)],
-        "hub_referral.html": [chooser, chooser | {"services": [], "routing": None}],
+        "hub_queue.html": [
+            hub_models.queue(
+                show, [waiting, referral("accepted", says)], {"queue": 1}, "queue", none, [LINK]
+            ),
+            *(hub_models.queue(show, [], {}, tab, none) for tab in hub_models.TABS),
+        ],
+        "hub_referral.html": [
+            chooser,
+            chooser | {"services": [], "routing": None},
+            *(
+                chooser | hub_models.chooser(show, referral(s, says), events(says), None, [], form({}))
+                for s in ("requested", "accepted", "completed")
+            ),
+        ],
         "state.html": [
             watch_models.state(show, county, {"food-insecurity": 150, "homelessness": 4}, {"requested": 154}),
             watch_models.state(show, {}, {}, {}),

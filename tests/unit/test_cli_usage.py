@@ -51,6 +51,8 @@ def test_every_command_of_the_interfaces_is_there() -> None:
     assert names >= {
         "up", "demo", "api", "worker", "migrate", "topics", "publish", "import-directory", "route", "simulate",
         "dead-letters", "participant", "token", "doctor", "openapi", "asyncapi", "version", "rebuild",
+        "ledger",
+        "progress",
     }  # fmt: skip
 
 
@@ -68,6 +70,9 @@ def test_every_command_of_the_interfaces_is_there() -> None:
         ("simulate", "--referrals", "0", "--seed", "1"),
         ("dead-letters", "replay"),
         ("dead-letters", "show", "not-a-uuid"),
+        ("ledger", "check", "--ledger", "no-such-file"),
+        ("progress", "reset", "intake.clinic"),
+        ("progress", "resume"),
         ("rebuild",),
         ("rebuild", "--into", "public"),
         ("rebuild", "--into", "pg_catalog"),
@@ -101,6 +106,8 @@ def test_hl7v2_says_that_it_comes_later() -> None:
         ("doctor",),
         ("dead-letters", "list"),
         ("rebuild", "--into", "rebuilt"),
+        ("ledger", "check"),
+        ("progress", "list"),
         ("participant", "list"),
         ("token", "--as", "x"),
         ("migrate",),
