@@ -21,7 +21,7 @@ from api.pages import (
     when,
 )
 from api.pages.text import LANGUAGES, Text, chosen, strings
-from referrals import matching, rules, words
+from referrals import capacity, matching, rules, words
 from referrals.contracts import CLOCKS
 from referrals.measures import definitions
 from referrals.timing import HOLD_REVIEW
@@ -43,6 +43,7 @@ FAMILIES: dict[str, set[str]] = {
     "cbo-sentence": {str(s) for s in words.HopStatus},
     "clock": {*CLOCKS, HOLD_REVIEW},
     "approval": set(words.AUTHORIZATIONS),
+    "room-status": set(capacity.STATUSES),
 }
 # keys that code puts together from a literal and a code of its own tables
 MADE = {
