@@ -130,6 +130,7 @@ def _hop_requested(state: Referral, event: e.HopRequested, sealed: bytes, at: da
         offer=event.offer,
         assigned=event.assigned,
         closures=event.closures,
+        capacity_version=event.capacity_version,
     )
     return {"hops": (*state.hops, hop), "status": ReferralStatus.REQUESTED, "reason": None, "detail": None}
 

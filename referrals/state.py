@@ -35,6 +35,7 @@ class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
     assigned: bool = False
     passed_on: bool = False
     attempts: int = 0
+    capacity_version: int | None = None
     closures: tuple[tuple[str, str], ...] = ()
     accepted_at: datetime | None = None
     contacted_at: datetime | None = None

@@ -21,7 +21,7 @@ from api.pages import (
     when,
 )
 from api.pages.text import LANGUAGES, Text, chosen, strings
-from referrals import capacity, matching, rules, words
+from referrals import capacity, matching, rules, standing, words
 from referrals.contracts import CLOCKS
 from referrals.measures import definitions
 from referrals.timing import HOLD_REVIEW
@@ -35,7 +35,7 @@ FAMILIES: dict[str, set[str]] = {
     "priority": set(words.PRIORITIES),
     "consent": set(words.CONSENT_STATUSES),
     "event": set(timeline.ICONS),
-    "rule": {name for name, _ in rules.RULES},
+    "rule": {name for name, _ in (*rules.RULES, *standing.SHUT)},
     "hub-next": set(words.table("review_reasons")),
     "measure": set(definitions()),
     "measure-title": set(definitions()),
