@@ -50,7 +50,9 @@ FACT_GRANTS: dict[str, FactGrant] = {
         data=frozenset({"hop", "number", "reason", "due_at"}), notes=False, users=False, parties=False
     ),
     "operator": FactGrant(
-        data=frozenset({"hop", "number", "organization", "service", "due_at", "reason", "chosen", "policy"}),
+        data=frozenset(
+            {"kind", "hop", "number", "organization", "service", "due_at", "reason", "chosen", "policy"}
+        ),
         notes=False,
     ),
 }

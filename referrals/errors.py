@@ -35,6 +35,7 @@ class RejectionReason(StrEnum):
     CLOSED = "closed"
     TAKEN = "taken"
     NO_CONSENT = "no-consent"
+    NOT_AUTHORIZED = "not-authorized"
 
 
 NEXT_STEP: dict[str, str] = {
@@ -56,5 +57,6 @@ NEXT_STEP: dict[str, str] = {
     "illegal": "read the referral again; its status does not allow this action",
     "closed": "the referral is closed; send a new one",
     "no-consent": "ask the person for a consent that covers this, record it, then try again",
+    "not-authorized": "the plan must approve first; next_action says who must act, and by when",
     "taken": "another organization helps with this referral; do not contact the person",
 }

@@ -3,12 +3,12 @@
 from msgspec import Struct
 
 
-class ExcludedBy(Struct, frozen=True):
+class ExcludedBy(Struct, frozen=True, gc=False):
     rule: str
     detail: str
 
 
-class Candidate(Struct, frozen=True, omit_defaults=True):
+class Candidate(Struct, frozen=True, omit_defaults=True, gc=False):
     service: str
     organization: str
     excluded_by: ExcludedBy | None = None

@@ -12,6 +12,7 @@ from referrals import commands as c
 from referrals import events as e
 from referrals import ids, words
 from referrals.amending import rechecked
+from referrals.authorizing import another_plan
 from referrals.cancelling import ended
 from referrals.check import parse_time
 from referrals.contracts import contract_for
@@ -79,6 +80,7 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
     named = submission.coverage.payer if submission.coverage else None
     member = world.coverage.keys.get((envelope.organization, envelope.event_id))
     paying = payer_now(member, named, envelope.organization, today(envelope.at), world)
+    contract = contract_for(paying.payer, need.domain)
     return e.ReferralReceived(
         sender=envelope.organization,
         sender_referral_id=submission.sender_referral_id,
@@ -89,7 +91,7 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
         code=need.code,
         digest=digest(submission),
         requested_at=parse_time(submission.requested_at or "") or envelope.occurred_at,
-        contract=contract_for(paying.payer, need.domain).id,
+        contract=contract.id,
         hub=world.hub,
         payer=paying.payer,
         named_payer=named,
@@ -106,14 +108,17 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
         consent_status=submission.consent.status,
         consent_id=submission.consent.id,
         consent_said_at=min(envelope.occurred_at, envelope.at),
-        flags=(*flags(submission, world), *paying.flags),
+        flags=(*flags(submission, envelope, world), *paying.flags),
+        approval=contract.authorized_before(need.domain),
         match_keys=world.people.keys.get((envelope.organization, envelope.event_id), ()),
     )
 
 
-def flags(submission: Submission, world: World) -> tuple[str, ...]:
+def flags(submission: Submission, envelope: c.Envelope, world: World) -> tuple[str, ...]:
     """What a person should know though it stops nothing."""
     code, coverage = submission.need.code, submission.coverage
+    referral = ids.referral_id(envelope.organization, submission.sender_referral_id)
+    need = (ids.person_key(envelope.organization, submission.person.person_id), submission.need.domain)
     found = {
         "unknown-need-code": code is not None
         and code.code is not None
@@ -125,6 +130,7 @@ def flags(submission: Submission, world: World) -> tuple[str, ...]:
         and bool(submission.person.contact.prohibited),
         "unknown-preferred-organization": submission.preferred_organization is not None
         and world.organizations.get(submission.preferred_organization) != "cbo",
+        "already-receiving": bool(world.receiving(referral, need, envelope.at)),
     }
     return tuple(name for name, holds in found.items() if holds)
 
@@ -150,8 +156,10 @@ def _again(
     changed = tuple(f for f in content if f not in UNSEEN and content[f] != getattr(state, f)) or ("person",)
     amended = e.Fact(e.ReferralAmended(**content, changed=changed), command.sealed)
     after = evolve(state, state.id, amended, envelope.at)
-    if (
-        said := again(after, envelope, world, waiting_for=None)
-    ) or after.status is ReferralStatus.NEEDS_REVIEW:
+    said = again(after, envelope, world, waiting_for=None)
+    if said or after.status in (ReferralStatus.NEEDS_REVIEW, ReferralStatus.RECEIVED):
         return (amended, *said)
-    return (amended, *rechecked(state, after, changed, envelope, world))
+    asking = another_plan(after, envelope, world)
+    for fact in asking:
+        after = evolve(after, state.id, fact, envelope.at)
+    return (amended, *asking, *rechecked(state, after, changed, envelope, world))

@@ -58,7 +58,8 @@ def again(
     if now.verdict == "review":
         known = waits and state.reason == now.reason
         return hops if known else (*hops, e.Fact(e.ReviewNeeded(reason=now.reason, detail=now.detail)))
-    if hops or (waits and (waiting_for is None or state.reason in waiting_for)):
+    first = waiting_for is None and state.status in (ReferralStatus.NEEDS_REVIEW, ReferralStatus.RECEIVED)
+    if hops or first or (waits and state.reason in (waiting_for or ())):
         return (*hops, *place(state, envelope, world, asked=frozenset(h.organization for h in barred)))
     return ()
 

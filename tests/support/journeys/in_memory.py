@@ -149,7 +149,7 @@ class InMemory:
             before.tombstones,
             People(keys, before.near, before.earlier),
             member_keys(found, SECRET),
-            Held(before.consents, tuple(before.referrals.values())),
+            held=Held(before.consents, tuple(before.referrals.values())),
         )
         return self._batch(loaded, before.loads)
 
@@ -243,8 +243,8 @@ def _assign(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]
 
 
 def _deadline(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]:
-    id, kind, generation, due_at, _ = rows.deadline_row(play.state(step.referral))
-    assert kind == content["deadline"]
+    due = {row[1]: row for row in rows.deadline_rows(play.state(step.referral))}
+    id, kind, generation, due_at, _ = due[content["deadline"]]
     event = ids.event_id("exchange", "deadline", str(id), kind, str(generation))
     return [envelope.deadline_due(event, due_at.astimezone(UTC), id, kind, generation)]
 
