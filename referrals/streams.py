@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from referrals import capacity, linking
+from referrals import capacity, linking, screening
 from referrals import commands as c
 from referrals.errors import RejectionReason as No
 
@@ -43,4 +43,5 @@ def _as_said(before: Stream | None, command: c.RecordFact, envelope: c.Envelope)
 RECORDS: dict[str, Record] = {
     "capacity": capacity.recorded,
     linking.KIND: linking.record,
+    screening.KIND: screening.record,
 }
