@@ -44,7 +44,7 @@ chaos: install ## kill -9 under load and other long failure runs
 bench: install ## measured figures, as ratios where they compare
 	$(BIN)/pytest -s -m long tests/benchmarks
 
-docs: install ## write the generated documents (docs/flow.md, lifecycle.md, asyncapi.yaml)
+docs: install ## write the generated documents (docs/flow.md, lifecycle.md, vocabularies.md, asyncapi.yaml)
 	$(BIN)/python -m docs.generate
 
 lock: ## make requirements.lock anew (needs uv)

@@ -10,6 +10,7 @@ from avro_schemas import asyncapi
 from avro_schemas.topics import declared
 from docs.lifecycle import lifecycle
 from docs.markdown import mermaid, node, table
+from docs.vocabularies import vocabularies
 from referrals import words
 from referrals.errors import NEXT_STEP, DeadLetterReason, RejectionReason
 
@@ -89,7 +90,12 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-DOCUMENTS = {"flow.md": flow, "lifecycle.md": lifecycle, "asyncapi.yaml": asyncapi.document}
+DOCUMENTS = {
+    "flow.md": flow,
+    "lifecycle.md": lifecycle,
+    "vocabularies.md": vocabularies,
+    "asyncapi.yaml": asyncapi.document,
+}
 
 
 def main() -> None:

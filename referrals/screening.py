@@ -88,7 +88,7 @@ def _inferred(answers: Iterable[Answer]) -> str | None:
     """The instrument that knows most of the questions asked, None when none knows any."""
     asked = {answer.question for answer in answers}
     known = {id: len(asked & one.questions.keys()) for id, one in instruments().items()}
-    best = max(known, key=lambda id: known[id])
+    best = max(known, key=lambda id: (known[id], -len(instruments()[id].questions)))
     return best if known[best] else None
 
 
