@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEERS := .venv-bench
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check lint types fast bench chaos lock docs clean
@@ -41,15 +42,22 @@ fast: install
 chaos: install ## kill -9 under load and other long failure runs
 	$(BIN)/pytest -m long tests/chaos
 
-bench: install ## measured figures, as ratios where they compare
-	$(BIN)/pytest -s -m long tests/benchmarks
+bench: install $(PEERS)/.installed ## measured figures, as ratios where they compare (the other frameworks in a venv of their own)
+	BENCH_PEERS=$(CURDIR)/$(PEERS)/bin/python $(BIN)/pytest -s -m long tests/benchmarks
+
+$(PEERS)/.installed: tests/benchmarks/engine/peers.lock
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 docs: install ## write the generated documents (docs/flow.md, lifecycle.md, vocabularies.md, asyncapi.yaml)
 	$(BIN)/python -m docs.generate
 
-lock: ## make requirements.lock anew (needs uv)
+lock: ## make the lock files anew (needs uv)
 	uv pip compile pyproject.toml --extra embedded --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+	uv pip compile tests/benchmarks/engine/peers.in --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet -o tests/benchmarks/engine/peers.lock
 
 clean: ## remove what was built here (keeps the data directory)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(PEERS) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -55,7 +55,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/referrals/{id}/cancel", submitting.cancel, "cancel", SENDERS),
     Route("GET", "/v1/referrals/{id}/events", referrals.history, "read", EVERYONE),
     Route("GET", "/v1/referrals/{id}/routing", referrals.routing, "explain", EVERYONE),
-    Route("POST", "/v1/referrals/{id}/responses", responses.respond, "respond", RECIPIENTS),
+    Route("POST", "/v1/referrals/{id}/responses", responses.respond, "respond", RECIPIENTS | HUB),
     Route("POST", "/v1/referrals/{id}/assign", responses.assign, "assign", HUB),
     Route("POST", "/v1/referrals/{id}/authorization", responses.authorize, "authorize", PLAN),
     Route("GET", "/v1/organizations", directory.organizations, "directory", EVERYONE),

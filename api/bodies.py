@@ -51,7 +51,10 @@ class WaitlistBody(_Body, frozen=True, kw_only=True):
 
 
 class ResponseBody(_Body, frozen=True, kw_only=True):
-    """An answer to a hop; the fields below `version` belong to single actions."""
+    """An answer to a hop; the fields below `version` belong to single actions.
+
+    `channel` (phone or fax) and `on_behalf_of` are the hub's, which records what an organization told it.
+    """
 
     action: Code
     hop: Id | None = None
@@ -70,6 +73,10 @@ class ResponseBody(_Body, frozen=True, kw_only=True):
     units: Number | None = None
     organization: Id | None = None
     service: Id | None = None
+    void: bool | None = None
+    follow_up: Code | None = None
+    channel: Code | None = None
+    on_behalf_of: Id | None = None
 
     def details(self) -> dict[str, Any]:
         """The action's own fields, without free text."""
@@ -88,13 +95,16 @@ DETAILS = (
     "units",
     "organization",
     "service",
+    "void",
+    "follow_up",
 )
 
 
 class AssignBody(_Body, frozen=True, kw_only=True):
-    """A navigator's choice of service."""
+    """A navigator's choice of service, or of several that are asked at once."""
 
-    service: Id
+    service: Id | None = None
+    services: Annotated[list[Id], Meta(max_length=20)] | None = None
     reason: Text | None = None
     version: Version | None = None
 

@@ -27,16 +27,21 @@ class FactGrant(Struct, frozen=True):
 # Facts whose sealed part is the submission itself, never a note.
 SUBMISSIONS = frozenset({"referral-received", "referral-amended"})
 # A viewer of views.GRANTS -> what they see of events.
+_PAYER = FactGrant(
+    hidden=frozenset(
+        {
+            *("person_key", "digest", "candidates", "others_excluded", "code", "postal_code", "county"),
+            *("payer_before", "named_payer"),
+        }
+    ),
+    notes=False,
+    users=False,
+)
 FACT_GRANTS: dict[str, FactGrant] = {
     "sender": FactGrant(),
     "hub": FactGrant(hidden=frozenset({"person_key", "digest"})),
-    "payer": FactGrant(
-        hidden=frozenset(
-            {"person_key", "digest", "candidates", "others_excluded", "code", "postal_code", "county"}
-        ),
-        notes=False,
-        users=False,
-    ),
+    "payer": _PAYER,
+    "payer-before": _PAYER,
     "payer-without-consent": FactGrant(data=frozenset({"status", "reason"}), notes=False, users=False),
     "holder": FactGrant(users=False, parties=False),
     "offered": FactGrant(users=False, parties=False),
@@ -61,8 +66,8 @@ def event(
     if grant.notes and row["type"] not in SUBMISSIONS and row["sealed"]:
         shown["note"] = unseal(bytes(row["sealed"])).decode()
     actor = row["actor_organization"]
-    known = grant.parties or actor in (organization, sender)
-    own = actor == organization
+    own = organization in (actor, row["on_behalf_of"])  # what the hub recorded for them is theirs
+    known = grant.parties or own or actor == sender
     return {
         "version": row["version"],
         "type": row["type"],

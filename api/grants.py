@@ -29,6 +29,7 @@ COMMON = IDS | {
     "authorization",
     "services_delivered",
     "outcome",
+    "follow_up",
     "next_action",
     "flags",
     "requested_at",
@@ -68,6 +69,9 @@ GRANTS: dict[str, Grant] = {
         ALL,
     ),
     "payer-without-consent": Grant(IDS | {"need", "next_action", "contract"}, need=frozenset({"domain"})),
+    "payer-before": Grant(
+        IDS - {"hops"} | {"need", "services_delivered", "contract"}, need=frozenset({"domain"})
+    ),
     "holder": Grant(CARE | {"notes"}, CONTACT, ALL, frozenset({"payer"}), CONSENT, all_hops=False),
     "offered": Grant(
         IDS | {"need", "person", "coverage", "service_area", "next_action", "requested_at"},

@@ -109,9 +109,15 @@ async def _rows(request: Request, asked: Asked) -> list[measures.Row]:
     reading = database.reading(principal, PATIENCE_S) if own else database.aggregates(PATIENCE_S)
     async with reading as connection:
         rows = await connection.fetch(
-            SQL["rows"], asked.contract.payer, asked.contract.id, asked.start, asked.end, asked.as_of
+            SQL["rows"],
+            asked.contract.payer,
+            asked.contract.id,
+            asked.start,
+            asked.end,
+            asked.as_of,
+            list(measures.MARKS),
         )
-    return [measures.Row(**dict(row)) for row in rows]
+    return measures.rows_of(dict(row) for row in rows)
 
 
 async def _measured(request: Request, asked: Asked) -> list[measures.Measured]:

@@ -1,4 +1,4 @@
--- What the log knew at $5 of the referrals of contract $2 (payer $1) received from $3 until before $4.
+-- What the log knew at $5 of the referrals of contract $2 (payer $1) received from $3 until before $4; $6 = types of facts.
 -- name: rows
 with received as (
     select lane, stream_id, at as received_at from history
@@ -11,15 +11,15 @@ with received as (
         and h.type in ('referral-received', 'referral-amended') and h.at <= $5
     order by r.stream_id, h.version desc
 ), marks as (
-    select c.stream_id,
-        min(h.at) filter (where h.type = 'hop-accepted') as accepted_at,
-        min(h.at) filter (where h.type <> 'hop-accepted') as closed_at
+    select c.stream_id, array_agg(h.type order by h.version) as types, array_agg(h.at order by h.version) as ats,
+        array_agg(case when h.type in ('outcome-corrected', 'referral-closed')
+            then convert_from(h.data, 'UTF8')::jsonb ->> 'status' end order by h.version) as statuses
     from content c
     join history h on h.lane = c.lane and h.kind = 'referral' and h.stream_id = c.stream_id and h.at <= $5
-        and h.type in ('hop-accepted', 'hop-completed', 'hop-failed', 'referral-cancelled', 'referral-refused')
+        and h.type = any ($6::text[])
     group by c.stream_id
 )
-select c.stream_id as referral, c.body ->> 'domain' as domain, c.received_at, m.accepted_at, m.closed_at
+select c.stream_id as referral, c.body ->> 'domain' as domain, c.received_at, m.types, m.ats, m.statuses
 from content c
 left join marks m using (stream_id)
 where c.body ->> 'contract' = $2

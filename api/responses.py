@@ -6,6 +6,7 @@ For pages: `give`, `pick` and `rule` take a struct made from a form and raise th
 """
 
 from datetime import UTC, datetime
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,8 +26,8 @@ ACTIONS = frozenset(TRANSITIONS)
 NEEDED: dict[str, tuple[tuple[str, str | None], ...]] = {
     "reject": (("reason", "reject_reasons"),),
     "hold": (("reason", "hold_reasons"), ("review_date", None)),
-    "complete": (("outcome.code", "outcomes"),),
-    "fail": (("outcome.code", "outcomes"),),
+    "complete": (("outcome.code", "outcomes"), ("outcome.need", "need_outcomes")),
+    "fail": (("outcome.code", "outcomes"), ("outcome.need", "need_outcomes")),
     "cancel": (("reason", "withdraw_reasons"),),
     "correct": (("outcome.code", "outcomes"),),
     "record-service": (("service_event_id", None),),
@@ -35,12 +36,13 @@ NEEDED: dict[str, tuple[tuple[str, str | None], ...]] = {
 
 
 async def respond(request: Request) -> Response:
-    """Answer a hop: accept, reject, contact, start, hold, resume, record-service, complete, fail, note, ..."""
-    seen = await found(request)
-    _only(
-        views.own_hop(seen.state, principal_of(request).organization) is not None,
-        "an organization that was asked",
-    )
+    """Answer a hop: accept, reject, contact, start, hold, resume, record-service, complete, fail, note, ...
+
+    The hub too: it closes what it reviews, reopens what has closed, and records what it was told on the telephone.
+    """
+    seen, organization = await found(request), principal_of(request).organization
+    asked = views.own_hop(seen.state, organization) is not None
+    _only(asked or seen.state.hub == organization, "an organization that was asked")
     body, said = await bodies.read_as(request, ResponseBody)
     return answered(await give(request, seen, said, body))
 
@@ -48,10 +50,15 @@ async def respond(request: Request) -> Response:
 async def give(request: Request, seen: views.Seen, said: ResponseBody, body: bytes) -> Settled:
     """Check, publish and await an answer to a hop of the caller's; `body` is what an Idempotency-Key binds."""
     check(said)
+    hub = seen.state.hub == principal_of(request).organization
+    assists = _assists(said, hub)
     occurred_at = bodies.said_at(said.occurred_at, datetime.now(UTC))
     asked = await events.ask(request, body)
+    who = events.said(request, asked, occurred_at)
+    if assists:
+        who = who._replace(on_behalf_of=said.on_behalf_of or "", channel=said.channel or "")
     record = envelope.responded(
-        events.said(request, asked, occurred_at),
+        who,
         seen.state.id,
         said.action,
         hop=said.hop,
@@ -65,9 +72,19 @@ async def give(request: Request, seen: views.Seen, said: ResponseBody, body: byt
     try:
         settled = await settle(request, asked, record, seen.state.id)
     except Problem as problem:
-        raise hop_refused(problem) from None
+        raise problem if hub else hop_refused(problem) from None
     metrics.RESPONDED.labels(said.action).inc()
     return settled
+
+
+def _assists(said: ResponseBody, hub: bool) -> bool:
+    """Whether the hub answers for an organization; raises the 422 and the 403."""
+    if said.on_behalf_of is None:
+        return False
+    _only(hub, "the hub that reviews this referral")
+    if said.channel not in words.ASSISTED:
+        raise wrong("/channel", f"say how it was told you: {', '.join(sorted(words.ASSISTED))}")
+    return True
 
 
 def _only(may: bool, who: str) -> None:
@@ -80,7 +97,9 @@ def check(said: ResponseBody) -> None:
     if said.action not in ACTIONS:
         raise wrong("/action", f"use one of {', '.join(sorted(ACTIONS))}")
     for field, codes in NEEDED.get(said.action, ()):
-        value = (said.outcome.code if said.outcome else None) if "." in field else getattr(said, field)
+        value: Any = said
+        for part in field.split("."):
+            value = getattr(value, part, None)
         pointer = "/" + field.replace(".", "/")
         if not value:
             raise wrong(pointer, f"`{said.action}` needs it; send it")
@@ -99,11 +118,18 @@ async def assign(request: Request) -> Response:
 
 
 async def pick(request: Request, seen: views.Seen, said: AssignBody, body: bytes) -> Settled:
-    """Publish and await the caller's choice of service."""
+    """Publish and await the caller's choice of service, or of several asked at once; raises the 422 of none."""
+    services = list(dict.fromkeys([*([said.service] if said.service else []), *(said.services or [])]))
+    if not services:
+        raise wrong("/service", "pick a service, or send `services` to ask several at once")
+    if broken := [s for s in services if len(s.split()) != 1]:
+        raise wrong("/services", f"`{broken[0]}` is no service id; read GET /v1/services")
     asked = await events.ask(request, body)
-    record = envelope.assigned(
-        events.said(request, asked), seen.state.id, said.service, said.reason or "", said.version or 0
-    )
+    envelope_said, rest = events.said(request, asked), (said.reason or "", said.version or 0)
+    if len(services) == 1:
+        record = envelope.assigned(envelope_said, seen.state.id, services[0], *rest)
+    else:
+        record = envelope.offered(envelope_said, seen.state.id, services, *rest)
     return await settle(request, asked, record, seen.state.id)
 
 

@@ -24,6 +24,7 @@ class Hop(Struct):
     due_at: datetime
     answered_at: datetime | None
     waitlist: dict[str, Any] | None
+    offer: int
 
 
 class Outcome(Struct):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from api.grants import ALL, DISCREET, FIELDS, GRANTS, SERVICE, Grant
 from api.principal import Principal
@@ -41,11 +41,12 @@ def kind_of(principal: Principal, seen: Seen) -> str | None:
     if state.sender == organization:
         return "sender"
     if (hop := own_hop(state, organization)) is not None:
-        return (
-            "offered" if hop.status is HopStatus.REQUESTED else "holder" if hop.status in SERVED else "past"
-        )
+        served = hop.status in SERVED and not hop.passed_on
+        return "offered" if hop.status is HopStatus.REQUESTED else "holder" if served else "past"
     if state.payer == organization:
         return "payer" if state.consent_status == "active" else "payer-without-consent"
+    if any(left.payer == organization for left in state.payers_before):
+        return "payer-before"
     if seen.reviewed and state.hub == organization:
         return "hub"
     return "operator" if principal.type == "operator" else None
@@ -62,6 +63,8 @@ def referral(principal: Principal, seen: Seen) -> dict[str, Any] | None:
     if kind is None:
         return None
     grant = GRANTS[kind]
+    if kind == "payer-before":
+        seen = _as_left(seen, principal.organization)
     out: dict[str, Any] = dict.fromkeys(FIELDS)
     out |= {"sensitivity": [], "hops": [], "services_delivered": [], "flags": []}
     for name in grant.fields & _FIELD.keys():
@@ -69,7 +72,22 @@ def referral(principal: Principal, seen: Seen) -> dict[str, Any] | None:
     if not grant.all_hops and "hops" in grant.fields:
         hops = [h for h in seen.state.hops if h.organization == principal.organization]
         out |= {"hops": [_hop(h) for h in hops], "status": hops[-1].status}
+        if kind == "offered":  # of several asked at once nobody hears of the others
+            out["next_action"] = {"who": hops[-1].organization, "what": "answer", "due_at": hops[-1].due_at}
     return out
+
+
+def _as_left(seen: Seen, payer: str) -> Seen:
+    """The referral as it stood when that plan paid for it last: what came after is not its own."""
+    left = next(left for left in reversed(seen.state.payers_before) if left.payer == payer)
+    state = structs.replace(
+        seen.state,
+        status=left.status,
+        contract=left.contract,
+        updated_at=left.until,
+        services_delivered=seen.state.services_delivered[: left.services],
+    )
+    return structs.replace(seen, state=state)
 
 
 def _builtins(value: Any) -> Any:
@@ -89,6 +107,13 @@ def _person(seen: Seen, grant: Grant, kind: str) -> Any:
     if "area" in grant.person:
         shown["address"] = {"postal_code": seen.state.postal_code, "county": seen.state.county}
     return shown or None
+
+
+def _coverage(seen: Seen, grant: Grant, kind: str) -> Any:
+    """Who pays now, which spells may have changed since it was said."""
+    shown = _part(seen.submission.coverage, grant.coverage)
+    known = seen.state.named_payer is not None and shown is not None
+    return shown | {"payer": seen.state.payer} if known and shown else shown
 
 
 def _need(seen: Seen, grant: Grant, kind: str) -> Any:
@@ -117,6 +142,7 @@ def _hop(hop: Hop) -> dict[str, Any]:
         "due_at",
         "answered_at",
         "waitlist",
+        "offer",
     )
     return {name: getattr(hop, name) for name in names}
 
@@ -139,9 +165,9 @@ def next_action(state: Referral) -> dict[str, Any] | None:
             "what": "review",
             "due_at": None,
         }
-    if not state.open_hops:
+    hop = state.held or state.response_due
+    if hop is None:
         return {"who": "exchange", "what": "route", "due_at": None}
-    hop = state.open_hops[-1]
     due = hop.due_at if hop.status is HopStatus.REQUESTED else None
     return {"who": hop.organization, "what": NEXT[hop.status], "due_at": due}
 
@@ -176,6 +202,7 @@ _FIELD: Mapping[str, Callable[[Seen, Grant, str], Any]] = {
             "detail",
             "contract",
             "routing",
+            "follow_up",
         )
     },
     **{
@@ -192,7 +219,7 @@ _FIELD: Mapping[str, Callable[[Seen, Grant, str], Any]] = {
     },
     "person": _person,
     "need": _need,
-    "coverage": lambda seen, grant, kind: _part(seen.submission.coverage, grant.coverage),
+    "coverage": _coverage,
     "consent": lambda seen, grant, kind: _part(seen.submission.consent, grant.consent),
     "hops": lambda seen, grant, kind: [_hop(h) for h in seen.state.hops],
     "outcome": _outcome,

@@ -53,15 +53,15 @@ def demo_participants(keeping: Keeping) -> tuple[Participant, ...]:
 async def load_directory(exchange: RunningExchange) -> None:
     """Import the demo directory if the database has not all of it, and wait until it is in force."""
     url = exchange.services.postgres.url
-    services = demo_directory.services().services
-    sent = await load(url, exchange.admin, services)
+    directory = demo_directory.services()
+    sent = len((await load(url, exchange.admin, directory, whole=False)).changed)
     if not sent:
         return
     exchange.plan.progress(f"directory: {sent} services sent")
     connection = await asyncpg.connect(url, timeout=5)
     try:
         async with asyncio.timeout(LOADED_S):
-            while (await connection.fetchval(SQL["services_count"])) < len(services):  # noqa: ASYNC110
+            while (await connection.fetchval(SQL["services_count"])) < len(directory.services):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
     finally:
         await connection.close()

@@ -24,6 +24,7 @@ CHECKS: dict[str, Callable[[Exchange], Awaitable[Finding]]] = {
     "access": checks.access,
     "schemas": checks.schemas,
     "lag": checks.lag,
+    "partitions": checks.partitions,
     "dead letters": checks.dead_letters,
     "api": checks.api,
 }

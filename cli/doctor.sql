@@ -11,6 +11,9 @@ select id, kafka_username from organization where kafka_username is not null and
 -- name: progress
 select topic, partition, next_offset from progress
 
+-- name: stopped
+select topic, partition, stopped from progress where stopped is not null order by topic, partition
+
 -- name: dead_letters
 select count(*) as waiting, count(*) filter (where reason = 'our-failure') as failures
 from dead_letter where replayed_at is null

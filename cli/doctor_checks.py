@@ -122,6 +122,16 @@ async def lag(exchange: Exchange) -> Finding:
     return Finding(behind <= MAX_LAG, f"{behind} records wait", "start `refex worker`, or more of them")
 
 
+async def partitions(exchange: Exchange) -> Finding:
+    """No partition stands still."""
+    rows = await _rows(exchange, "stopped")
+    if not rows:
+        return Finding(True, "none is stopped")
+    first = rows[0]
+    others = f" (and {len(rows) - 1} more: `refex progress list --stopped`)" if len(rows) > 1 else ""
+    return Finding(False, f"{first['topic']}/{first['partition']} stands still{others}", first["stopped"])
+
+
 async def dead_letters(exchange: Exchange) -> Finding:
     """Nothing waits for a replay."""
     row = await _row(exchange, "dead_letters")

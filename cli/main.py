@@ -24,6 +24,7 @@ COMMANDS = {
     "migrate": "cli.migrate:migrate",
     "openapi": "cli.openapi:openapi",
     "participant": "cli.participant:participant",
+    "progress": "cli.progress:progress",
     "publish": "cli.publish:publish",
     "rebuild": "cli.rebuild:command",
     "route": "cli.route:route",

@@ -43,6 +43,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     require_all: bool = False
     demo: bool = False
     partitions: int = 8
+    poison_in_row: int = 50
+    poison_share: float = 0.5
 
     @property
     def data_path(self) -> Path:

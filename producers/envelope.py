@@ -4,7 +4,7 @@ The one place that knows which schema goes to which topic. Must never decide any
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -176,10 +176,40 @@ def service_changed(said: Said, service: Service, body: Mapping[str, Any]) -> Re
     return _record("service_changed.v1", said, topics.DIRECTORY, UUID(service.id), fields)
 
 
+def service_ended(said: Said, service: str, source: str, version: int) -> Record:
+    """A source lists a service no more; `version` is the one it replaced."""
+    fields = {"service_id": service, "source": source, "version": version}
+    return _record("service_ended.v1", said, topics.DIRECTORY, UUID(service), fields)
+
+
 def capacity_changed(said: Said, service: UUID, body: Mapping[str, Any]) -> Record:
     """A CBO says how much room a service has, or when it is closed."""
     fields = {"service_id": str(service), "body": msgspec.json.encode(body)}
     return _record("capacity_changed.v1", said, topics.DIRECTORY, service, fields)
+
+
+def spell(
+    said: Said, spell_id: UUID, person: UUID, member_id: str, first: date, last: date | None = None
+) -> Record:
+    """A plan covers a member from one day to another, both included; sent again under its id when that changes."""
+    content = {"member_id": member_id, "from": first, "to": last}
+    fields = {
+        "spell_id": str(spell_id),
+        "person_key": str(person),
+        "sealed": seal(msgspec.json.encode(content)),
+    }
+    return _record("coverage_spell.v1", said, topics.intake(said.organization), person, fields)
+
+
+def coverage_reached(event: UUID, at: datetime, referral: UUID) -> Record:
+    """The coverage of a referral's member has changed, begins or is over."""
+    fields = {
+        "event_id": str(event),
+        "occurred_at": int(at.timestamp() * 1000),
+        "referral_id": str(referral),
+    }
+    value = codec.encode("coverage_reached.v1", fields)
+    return Record(topics.TIMER, str(referral).encode(), ids.lane(referral), value, event)
 
 
 def deadline_due(event: UUID, at: datetime, referral: UUID, kind: str, generation: int) -> Record:

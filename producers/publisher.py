@@ -1,4 +1,4 @@
-"""The SDK a clinic's or a plan's engineer installs: publish, amend and cancel referrals on one's own intake topic.
+"""The SDK a clinic's or a plan's engineer installs: referrals, and a plan's coverage, on one's own intake topic.
 
 Comes in: submissions, typed or as JSON. Goes out: acknowledged records. Must never send what `check` refuses, nor
 make a second referral of one that is sent again.
@@ -9,7 +9,7 @@ import hashlib
 import random
 import time
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -112,6 +112,32 @@ class ReferralPublisher:
                 [sender_referral_id], [envelope.cancelled(said, sender_referral_id, reason, note)]
             )
         )[0]
+
+    async def cover(
+        self,
+        member_id: str,
+        first: date,
+        last: date | None = None,
+        *,
+        spell: str = "",
+        person_id: str | None = None,
+    ) -> Published:
+        """Say, as a plan, from which day to which (both included, None = open) a member is covered.
+
+        Under the same `spell` (else the first day) the days are changed; a spell that ends before it begins never
+        was. Raises Invalid, BrokerAway or NotPermitted.
+        """
+        if not member_id.strip() or len(member_id) > check.MAX_ID:
+            raise Invalid([Problem("/member_id", f"send 1 to {check.MAX_ID} characters")])
+        name = (member_id, spell or first.isoformat())
+        spell_id = ids.event_id(self.organization, "spell", *name)
+        event = ids.event_id(self.organization, "cover", *name, first.isoformat(), str(last))
+        person = ids.person_key(self.organization, person_id or member_id)
+        record = envelope.spell(
+            Said(event, self.organization, datetime.now(UTC)), spell_id, person, member_id, first, last
+        )
+        (sent,) = await self._send([""], [record])
+        return sent._replace(id=spell_id)
 
     async def close(self) -> None:
         """Wait for what is on its way and close the connection."""

@@ -73,6 +73,10 @@ class Authorize(Struct, frozen=True):
     details: dict[str, Any] = {}
 
 
+class CoverageReached(Struct, frozen=True):
+    """A spell of the referral's member changed, began or is over: its payer is looked up again."""
+
+
 class DeadlineDue(Struct, frozen=True):
     """A durable deadline came due; stale when its generation is no longer the hop's number."""
 
@@ -80,7 +84,7 @@ class DeadlineDue(Struct, frozen=True):
     generation: int
 
 
-Command = Submit | Cancel | Respond | Assign | Authorize | DeadlineDue
+Command = Submit | Cancel | Respond | Assign | Authorize | DeadlineDue | CoverageReached
 
 
 class RecordFact(Struct, frozen=True):

@@ -23,7 +23,8 @@ class Duplicates(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Contract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One contract. `needs` empty = every need domain; hours are per priority, `routine` always given.
+    """One contract. `member_ids` names a numbering of members that plans share (a state's); else it is the plan's own.
+    `needs` empty = every need domain; hours are per priority, `routine` always given.
 
     `offers`: how many organizations are asked at once, per priority (one when not said). `contact_attempts`: how often
     a person must have been tried before `client-unreachable`. The hub records an answer that came by telephone or
@@ -42,6 +43,7 @@ class Contract(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     first_response_hours: Mapping[str, float]
     authorization: bool = False
     targets: Mapping[str, float] = {}
+    member_ids: str | None = None
     duplicates: Duplicates = Duplicates()
 
     def asked_at_once(self, priority: str) -> int:
@@ -68,3 +70,10 @@ def contract_for(payer: str | None, domain: str) -> Contract:
         if contract.payer is not None and contract.payer == payer and domain in (contract.needs or (domain,)):
             return contract
     return contracts()[DEFAULT]
+
+
+@cache
+def member_ids(payer: str) -> str:
+    """Whose numbering the member ids of a plan are: one that it shares with others, or its own."""
+    shared = (c.member_ids for c in contracts().values() if c.payer == payer and c.member_ids)
+    return next(shared, payer)

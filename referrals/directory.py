@@ -107,7 +107,7 @@ class Directory:
     def _replace(self, before: Service | None, service: Service) -> None:
         if before is not None:
             for key in _keys(before):
-                del self._writable(key)[before.id]
+                self._writable(key).pop(before.id, None)  # an area may be named twice
         self.services[service.id] = service
         self._add(service)
         for make, known in self._notes.values():

@@ -105,12 +105,13 @@ def suspected(
 
 
 def told(data: Mapping[str, Any], organization: str, seen: Container[str] = ()) -> dict[str, Any]:
-    """A fact's data as a party may read it: without match keys, and without another sender's referral.
+    """A fact's data as a party may read it: without its keys, and without another sender's referral.
 
     `seen` holds the ids of the referrals of others that the party may see.
     """
     foreign = data.get("earlier_sender") not in (None, organization) and data.get("earlier") not in seen
-    ours = {"match_keys", "earlier", "earlier_sender"} if foreign else {"match_keys"}
+    keys = {"match_keys", "member"}
+    ours = keys | {"earlier", "earlier_sender"} if foreign else keys
     return {name: value for name, value in data.items() if name not in ours}
 
 

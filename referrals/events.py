@@ -3,7 +3,7 @@
 Never edited after release: a new meaning is a new type. Free text and identity travel in `Fact.sealed`.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +41,8 @@ class ReferralReceived(_Event, frozen=True, kw_only=True, tag="referral-received
     consent_status: str = "active"
     consent_id: str | None = None
     flags: tuple[str, ...] = ()
+    named_payer: str | None = None
+    member: UUID | None = None
     match_keys: tuple[UUID, ...] = ()
 
 
@@ -258,6 +260,16 @@ class NoteAdded(HopEvent, frozen=True, tag="note-added"):
     """The note itself is sealed."""
 
 
+class CoverageChanged(_Event, frozen=True, kw_only=True, tag="coverage-changed"):
+    """Another plan pays (or none), since the day its spell began; or what was doubtful of it has changed."""
+
+    payer: str | None = None
+    contract: str
+    payer_before: str | None = None
+    since: date | None = None
+    flags: tuple[str, ...] = ()
+
+
 class AuthorizationDecided(_Event, frozen=True, tag="authorization-decided"):
     status: str
     number: str | None = None
@@ -301,6 +313,7 @@ Event = (
     | ServiceVoided
     | NoteAdded
     | AuthorizationDecided
+    | CoverageChanged
 )
 
 

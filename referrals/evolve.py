@@ -11,7 +11,8 @@ from uuid import UUID
 from msgspec import structs
 
 from referrals import events as e
-from referrals.state import LIKELY_DUPLICATE, Hop, Outcome, Referral
+from referrals.coverage import FLAGS
+from referrals.state import LIKELY_DUPLICATE, Hop, Outcome, PayerBefore, Referral
 from referrals.words import HopStatus, ReferralStatus
 
 
@@ -178,6 +179,22 @@ def _authorized(state: Referral, event: e.AuthorizationDecided, sealed: bytes, a
     return {"authorization": row | {"required": True}}
 
 
+def _coverage_changed(state: Referral, event: e.CoverageChanged, sealed: bytes, at: datetime) -> Changes:
+    """The plan that paid keeps what stood when it left."""
+    flags = (*(f for f in state.flags if f not in FLAGS), *event.flags)
+    changes: Changes = {"payer": event.payer, "contract": event.contract, "flags": flags}
+    if state.payer is None or state.payer == event.payer:
+        return changes
+    left = PayerBefore(
+        payer=state.payer,
+        contract=state.contract,
+        until=at,
+        status=state.status,
+        services=len(state.services_delivered),
+    )
+    return changes | {"payers_before": (*state.payers_before, left)}
+
+
 def _unchanged(state: Referral, event: Any, sealed: bytes, at: datetime) -> Changes:
     return {}
 
@@ -202,5 +219,6 @@ _EVOLVE: dict[type[Any], Callable[[Referral, Any, bytes, datetime], Changes]] = 
     e.ServiceDelivered: _service_delivered,
     e.ServiceVoided: _service_voided,
     e.NoteAdded: _unchanged,
+    e.CoverageChanged: _coverage_changed,
     e.AuthorizationDecided: _authorized,
 }

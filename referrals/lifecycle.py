@@ -12,6 +12,7 @@ from referrals import events as e
 from referrals import words
 from referrals.answering import respond
 from referrals.cancelling import cancel
+from referrals.covering import reached
 from referrals.errors import RejectionReason as No
 from referrals.offers import expired
 from referrals.placing import World
@@ -55,4 +56,5 @@ _DECIDE: dict[type[Any], Callable[[Referral, Any, c.Envelope, World], Decision]]
     c.Assign: assign,
     c.Authorize: _authorize,
     c.DeadlineDue: _deadline_due,
+    c.CoverageReached: reached,
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -17,13 +17,66 @@ from msgspec import Struct
 
 
 class Row(NamedTuple):
-    """What the log said of one referral at `as_of`; None = not by then."""
+    """What the log said of one referral at `as_of`; None = not by then, or not any more.
+
+    `helped_at`: when it closed with help given, by the outcome as corrected. `in_error`: it should never have been.
+    """
 
     referral: UUID
     domain: str
     received_at: datetime
     accepted_at: datetime | None = None
     closed_at: datetime | None = None
+    helped_at: datetime | None = None
+    in_error: bool = False
+
+
+class Mark(NamedTuple):
+    """One fact that measures look at; `status` where the fact itself says how the referral ended."""
+
+    type: str
+    at: datetime
+    status: str | None = None
+
+
+# The type of a fact -> what it changes. Of several asked at once the losers' facts are none: nobody refused.
+MARKS: dict[str, Callable[[Row, Mark], Row]] = {
+    "hop-accepted": lambda row, mark: row._replace(accepted_at=row.accepted_at or mark.at),
+    "hop-completed": lambda row, mark: row._replace(closed_at=mark.at, helped_at=mark.at),
+    "hop-failed": lambda row, mark: row._replace(closed_at=mark.at),
+    "hop-reopened": lambda row, mark: row._replace(closed_at=None, helped_at=None),
+    "outcome-corrected": lambda row, mark: row._replace(
+        helped_at=row.closed_at if mark.status == "completed" else None
+    ),
+    "referral-closed": lambda row, mark: row._replace(
+        closed_at=mark.at, helped_at=mark.at if mark.status == "completed" else None
+    ),
+    "referral-reopened": lambda row, mark: row._replace(closed_at=None, helped_at=None),
+    "referral-cancelled": lambda row, mark: row._replace(closed_at=mark.at),
+    "referral-refused": lambda row, mark: row._replace(closed_at=mark.at),
+    "referral-entered-in-error": lambda row, mark: row._replace(in_error=True),
+}
+
+
+def row(referral: UUID, domain: str, received_at: datetime, marks: Iterable[Mark]) -> Row:
+    """The fold of a referral's marks, in the order of its versions; unknown types change nothing."""
+    made = Row(referral, domain, received_at)
+    for mark in marks:
+        made = MARKS[mark.type](made, mark) if mark.type in MARKS else made
+    return made
+
+
+def rows_of(found: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Rows of the query: referral, domain, received_at, and the marks as three arrays."""
+    return [
+        row(
+            r["referral"],
+            r["domain"],
+            r["received_at"],
+            map(Mark, r["types"] or (), r["ats"] or (), r["statuses"] or ()),
+        )
+        for r in found
+    ]
 
 
 class Definition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,14 +128,16 @@ EVENTS: dict[str, Callable[[Row], datetime | None]] = {
     "received": lambda row: row.received_at,
     "accepted": lambda row: row.accepted_at,
     "closed": lambda row: row.closed_at,
+    "helped": lambda row: row.helped_at,
 }
 
 
 def counted(definition: Definition, rows: Iterable[Row], as_of: datetime) -> list[Counted]:
-    """How each referral counts, by time of receipt then id."""
+    """How each referral counts, by time of receipt then id; what was entered in error does not."""
     mature = timedelta(hours=definition.mature_hours)
     found = []
-    for row in sorted(rows, key=lambda r: (r.received_at, r.referral)):
+    known = (r for r in rows if not r.in_error)
+    for row in sorted(known, key=lambda r: (r.received_at, r.referral)):
         when = EVENTS[definition.event](row)
         hours = None if when is None else (when - row.received_at).total_seconds() / 3600
         immature = when is None and row.received_at + mature > as_of
@@ -95,7 +150,9 @@ def measure(
 ) -> Measured:
     """One measure over the rows."""
     definition = definitions()[id]
+    rows = list(rows)
     found = counted(definition, rows, as_of)
+    wrong = sum(r.in_error for r in rows)
     hits = [c for c in found if c.hit]
     immature = sum(c.immature for c in found)
     denominator = len(hits) if definition.kind == "quantile" else len(found) - immature
@@ -112,7 +169,7 @@ def measure(
         title=definition.title,
         numerator=len(hits),
         denominator=denominator,
-        excluded=len(found) - len(hits) if definition.kind == "quantile" else 0,
+        excluded=wrong + (len(found) - len(hits) if definition.kind == "quantile" else 0),
         immature=immature,
         value=value,
         target=target,

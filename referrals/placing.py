@@ -13,6 +13,7 @@ from referrals import events as e
 from referrals import ids
 from referrals.commands import Envelope
 from referrals.contracts import contracts
+from referrals.coverage import Known
 from referrals.directory import Directory, Service
 from referrals.duplicates import People
 from referrals.route import route
@@ -26,6 +27,7 @@ class World(NamedTuple):
 
     `organizations`: id -> type of the active ones. `loads`: open hops per organization. `seal`: bytes -> bytes.
     `tombstones`: referral id -> reason, of the cancels that came before their submission.
+    `coverage`: the members of this batch and the spells known of them (referrals/coverage.py).
     `people`: what was loaded about the persons of this batch (referrals/duplicates.py).
     `open`: sealed bytes -> the submission; ValueError when it cannot be. `trust`: service -> 0..1, 1 when absent.
     """
@@ -38,6 +40,7 @@ class World(NamedTuple):
     open: Callable[[bytes], Submission]
     trust: Mapping[str, float] = MappingProxyType({})
     tombstones: Mapping[UUID, str] = MappingProxyType({})
+    coverage: Known = Known()
     people: People = People()
 
     def requests(

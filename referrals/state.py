@@ -43,6 +43,16 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
 
 
+class PayerBefore(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A plan that paid until another followed: what stood at that moment is what it goes on seeing."""
+
+    payer: str
+    contract: str
+    until: datetime
+    status: ReferralStatus
+    services: int = 0
+
+
 class Referral(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One request for help for one person. Identity and notes are in the two sealed fields alone."""
 
@@ -75,6 +85,9 @@ class Referral(Struct, frozen=True, kw_only=True, omit_defaults=True):
     consent_status: str = "active"
     consent_id: str | None = None
     flags: tuple[str, ...] = ()
+    named_payer: str | None = None
+    member: UUID | None = None
+    payers_before: tuple[PayerBefore, ...] = ()
     hops: tuple[Hop, ...] = ()
     reason: str | None = None
     detail: str | None = None

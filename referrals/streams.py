@@ -9,8 +9,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from referrals import capacity, linking, screening
+from referrals import capacity, linking, listing, screening
 from referrals import commands as c
+from referrals.covering import MEMBER, SPELL, member_known, spell_said
 from referrals.errors import RejectionReason as No
 
 
@@ -42,6 +43,9 @@ def _as_said(before: Stream | None, command: c.RecordFact, envelope: c.Envelope)
 
 RECORDS: dict[str, Record] = {
     "capacity": capacity.recorded,
+    SPELL: spell_said,
+    MEMBER: member_known,
+    "service": listing.recorded,
     linking.KIND: linking.record,
     screening.KIND: screening.record,
 }

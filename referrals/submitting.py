@@ -16,6 +16,8 @@ from referrals.cancelling import ended
 from referrals.check import parse_time
 from referrals.consent import consent
 from referrals.contracts import contract_for
+from referrals.coverage import today
+from referrals.covering import payer_now
 from referrals.duplicates import suspected
 from referrals.errors import RejectionReason as No
 from referrals.evolve import evolve
@@ -25,7 +27,7 @@ from referrals.submission import Submission, county, postal_code
 from referrals.words import ReferralStatus
 
 DUPLICATE = "likely the same person and need as an earlier referral; the contract wants it looked at"
-UNSEEN = frozenset({"digest", "match_keys", "flags"})
+UNSEEN = frozenset({"digest", "match_keys", "member", "named_payer", "flags"})
 MAY_SUBMIT = frozenset({"clinic", "mco", "cbo", "hub", "platform"})
 
 
@@ -73,7 +75,9 @@ def _onward(
 def received(submission: Submission, envelope: c.Envelope, world: World) -> e.ReferralReceived:
     """The hot, impersonal content of a submission; everything else stays in the sealed bytes."""
     need, person, row = submission.need, submission.person, words.table("domains")[submission.need.domain]
-    payer = submission.coverage.payer if submission.coverage else None
+    named = submission.coverage.payer if submission.coverage else None
+    member = world.coverage.keys.get((envelope.organization, envelope.event_id))
+    paying = payer_now(member, named, envelope.organization, today(envelope.at), world)
     return e.ReferralReceived(
         sender=envelope.organization,
         sender_referral_id=submission.sender_referral_id,
@@ -84,9 +88,11 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
         code=need.code,
         digest=digest(submission),
         requested_at=parse_time(submission.requested_at or "") or envelope.occurred_at,
-        contract=contract_for(payer, need.domain).id,
+        contract=contract_for(paying.payer, need.domain).id,
         hub=world.hub,
-        payer=payer,
+        payer=paying.payer,
+        named_payer=named,
+        member=member,
         case_id=submission.case_id,
         priority=submission.priority,
         sensitivity=tuple(dict.fromkeys((*submission.sensitivity, *row["sensitivity"]))),
@@ -98,7 +104,7 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
         excluded=submission.excluded_organizations,
         consent_status=submission.consent.status,
         consent_id=submission.consent.id,
-        flags=flags(submission, world),
+        flags=(*flags(submission, world), *paying.flags),
         match_keys=world.people.keys.get((envelope.organization, envelope.event_id), ()),
     )
 

@@ -19,13 +19,16 @@ from infra import kafka
 from infra.postgres import pool
 from infra.settings import Settings, settings
 from stream_processors import metrics
+from stream_processors.coverage import CoverageTeller
 from stream_processors.exchange import Exchange
 from stream_processors.inbox import Inbox
 from stream_processors.linker import Linker
 from stream_processors.notify import Notifier
 from stream_processors.persons import match_secret
+from stream_processors.poison import Limits
 from stream_processors.relay import GROUPS, Relay
 from stream_processors.timers import Timers
+from stream_processors.watch import Watch
 
 
 def build(config: Settings) -> faust.App:
@@ -79,7 +82,9 @@ def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
     async def consume() -> None:
         async with await pool(url, "worker") as connections:
             exchange = Exchange(connections, secret)
-            await Inbox(login, connections, exchange, config.worker_slot).run()
+            limits = Limits(config.poison_in_row, config.poison_share)
+            inbox = Inbox(login, connections, exchange, config.worker_slot, limits=limits)
+            await asyncio.gather(inbox.run(), Watch(login, connections, inbox).run())
 
     async def relay() -> None:
         await asyncio.gather(*(Relay(url, login, group).run() for group in range(GROUPS)))
@@ -87,6 +92,7 @@ def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
     _serve(app, "Exchange", consume)
     _serve(app, "Relays", relay)
     _serve(app, "Timers", lambda: Timers(url, login).run())
+    _serve(app, "Coverage", lambda: CoverageTeller(url, login).run())
     _serve(app, "Linker", lambda: Linker(url, login).run())
 
 

@@ -16,6 +16,8 @@ from avro_schemas.codec import CodecError, decode
 from producers.envelope import unseal
 from referrals import check, ids, linking, screening
 from referrals import commands as c
+from referrals.coverage import SaidSpell, Spell
+from referrals.covering import KNOWN, MEMBER, SPELL
 from referrals.errors import DeadLetterReason as Bad
 from referrals.words import Channel
 
@@ -181,6 +183,12 @@ def _service(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
     return c.RecordFact("service", stream_id, "service-changed", data), "service", stream_id
 
 
+def _service_ended(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+    data = {"source": fields["source"], "version": fields["version"]}
+    stream_id = UUID(fields["service_id"])
+    return c.RecordFact("service", stream_id, "service-ended", data), "service", stream_id
+
+
 def _recorded(
     kind: str, type: str, id_field: str, keep: tuple[str, ...]
 ) -> Callable[[Raw, Fields], tuple[c.RecordFact, str, UUID]]:
@@ -190,6 +198,32 @@ def _recorded(
         return c.RecordFact(kind, stream_id, type, data, fields.get("sealed", b"")), kind, stream_id
 
     return reader
+
+
+def _spell(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+    """The member's id stays with the command until it is a key (members.py); it is never recorded in the clear."""
+    try:
+        said = msgspec.json.decode(unseal(fields["sealed"]), type=SaidSpell)
+    except msgspec.ValidationError as error:
+        problem = check.located(error)
+        raise _Wrong(Bad.INVALID, f"{problem.pointer}: {problem.detail}") from None
+    if not said.member_id.strip() or len(said.member_id) > check.MAX_ID:
+        raise _Wrong(Bad.INVALID, f"/member_id: send 1 to {check.MAX_ID} characters")
+    data = msgspec.to_builtins(said) | {"person_key": str(UUID(fields["person_key"]))}
+    stream_id = UUID(fields["spell_id"])
+    return c.RecordFact(SPELL, stream_id, "coverage-spell", data, fields["sealed"]), SPELL, stream_id
+
+
+def _member(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+    said = {"payer": fields["payer"], "from": fields["from"], "version": fields["spell_version"]}
+    said |= {"to": fields["to"]} if fields["to"] else {}
+    stream_id, data = UUID(fields["member"]), {"spell": fields["spell_id"], "said": said}
+    msgspec.convert(said, Spell)
+    return c.RecordFact(MEMBER, stream_id, KNOWN, data), MEMBER, stream_id
+
+
+def _reached(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+    return c.CoverageReached(), "referral", UUID(fields["referral_id"])
 
 
 def _json(content: bytes) -> dict[str, Any]:
@@ -234,10 +268,13 @@ _READERS: dict[str, Callable[[Raw, Fields], tuple[c.Command | c.RecordFact, str,
     "services_delivered.v1": _delivered,
     "deadline_due.v1": _deadline,
     "service_changed.v1": _service,
+    "service_ended.v1": _service_ended,
     "capacity_changed.v1": _recorded("capacity", "capacity-changed", "service_id", ()),
     "consent_changed.v1": _recorded("consent", "consent-changed", "consent_id", ("person_key", "action")),
     "screening_recorded.v1": _screened,
+    "coverage_spell.v1": _spell,
+    "coverage_changed.v1": _member,
+    "coverage_reached.v1": _reached,
     "person_link_proposed.v1": _link_proposed,
     "person_link_decided.v1": _link_decided,
-    "coverage_spell.v1": _recorded("coverage", "coverage-spell", "spell_id", ("person_key",)),
 }

@@ -5,7 +5,9 @@ Any process may die at any instant: the offsets move with the effects or not at 
 """
 
 import secrets
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import asyncpg
@@ -34,6 +36,7 @@ class Applied(NamedTuple):
     rejected: int
     dead: int
     gaps: dict[store.Place, int]
+    failed: Mapping[store.Place, int] = MappingProxyType({})
 
 
 class Exchange:
@@ -71,7 +74,9 @@ class Exchange:
     ) -> Applied:
         if len(records) == 1:
             detail = f"{type(error).__name__}: {NEXT_STEP[Bad.OUR_FAILURE]}"
-            return await self._transaction([poison(records[0].raw, Bad.OUR_FAILURE, detail)], holes)
+            raw = records[0].raw
+            done = await self._transaction([poison(raw, Bad.OUR_FAILURE, detail)], holes)
+            return done._replace(failed={(raw.topic, raw.partition): done.dead})
         middle = len(records) // 2
         first = await self.write(records[:middle], holes)
         second = await self.write(records[middle:], holes)
@@ -82,6 +87,7 @@ class Exchange:
             first.rejected + second.rejected,
             first.dead + second.dead,
             first.gaps | second.gaps,
+            Counter(first.failed) + Counter(second.failed),
         )
 
     async def _transaction(self, records: Sequence[Arrival | Poison], holes: Holes) -> Applied:

@@ -27,13 +27,16 @@ from stream_processors import metrics
 from stream_processors.decode import Raw
 from stream_processors.exchange import Applied, is_transient
 from stream_processors.patience import may_pass
-from stream_processors.progress import Placed, Stopped, overtaken, starting_offsets
+from stream_processors.poison import Limits, PoisonGuard
+from stream_processors.progress import Placed, Stopped, overtaken, released, starting_offsets, stop
 from stream_processors.store import Place
 
 GROUP = "refex-exchange"
 MAX_RECORDS = 2000
 SLICE = 64  # records read before the batch being written gets its turn
 ADVISORY_COMMIT_S = 2.0
+LOOK_AGAIN_S = 3.0  # whether the operator let a stopped partition go on
+LIMITS = Limits()
 PATTERN = "^(" + "|".join([r"intake\.[a-z0-9.-]+", *map(re.escape, topics.consumed())]) + ")$"
 UNTIL_IT_IS = stamina.AsyncRetryingCaller(attempts=None, timeout=None, wait_initial=0.1, wait_max=3.0)
 log = structlog.get_logger()
@@ -56,7 +59,13 @@ class Inbox(Generic[T]):
     """One consumer of the group; `run` until cancelled."""
 
     def __init__(
-        self, login: KafkaLogin, pool: asyncpg.Pool, step: Step[T], slot: int, pattern: str = PATTERN
+        self,
+        login: KafkaLogin,
+        pool: asyncpg.Pool,
+        step: Step[T],
+        slot: int,
+        pattern: str = PATTERN,
+        limits: Limits = LIMITS,
     ) -> None:
         self._login = login
         self._pool = pool
@@ -69,6 +78,15 @@ class Inbox(Generic[T]):
         self._gaps: dict[Place, int] = {}
         self._positions: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
+        self._guard = PoisonGuard(limits)
+        self._stopped: set[TopicPartition] = set()
+        self._looked_at = 0.0
+        self.retrying = False
+
+    @property
+    def open(self) -> frozenset[TopicPartition]:
+        """The partitions it reads."""
+        return frozenset(self._open)
 
     async def run(self) -> None:
         """Consume for ever; a lost broker is waited for, an unknown error ends the process."""
@@ -82,11 +100,29 @@ class Inbox(Generic[T]):
                     read = await self._read(batch)
                     again = await self._settle(consumer)
                     records = [r for r in read if (r.raw.topic, r.raw.partition) not in again]
+                    records = await self._admitted(consumer, records)
                     if records:
                         self._writing = asyncio.create_task(self._write(records))
                     await self._commit(consumer)
+                    await self._look_for_released()
             finally:
                 await self._drop()
+
+    async def _admitted(self, consumer: AIOKafkaConsumer, records: list[T]) -> list[T]:
+        """The records up to where there was too much poison; those partitions wait for the operator."""
+        kept, stops = self._guard.admit(records)
+        for place, why in stops.items():
+            await self._stop(consumer, TopicPartition(*place), why, held=True)
+        return kept
+
+    async def _look_for_released(self) -> None:
+        """Now and then: may a stopped partition go on? Then everything is placed anew."""
+        if not self._stopped or time.monotonic() - self._looked_at < LOOK_AGAIN_S:
+            return
+        self._looked_at = time.monotonic()
+        for place in await UNTIL_IT_IS.on(may_pass)(released, self._pool, self._stopped):
+            self._guard.forget((place.topic, place.partition))
+            self.reassigned = True
 
     async def _read(self, batch: list[Raw]) -> list[T]:
         """What the records say, read in slices so that the batch being written goes on meanwhile."""
@@ -137,20 +173,28 @@ class Inbox(Generic[T]):
         await self._settle(consumer)
         self.reassigned = False
         self._open.clear()
+        self._stopped.clear()
         assigned = frozenset(consumer.assignment())
         starts = await UNTIL_IT_IS.on(may_pass)(starting_offsets, consumer, self._login, self._pool, assigned)
         for partition, start in starts.items():
             if isinstance(start, Stopped):
-                self._stop(consumer, partition, start)
+                await self._stop(consumer, partition, start)
             elif partition in consumer.assignment():
                 consumer.seek(partition, start)
+                consumer.resume(partition)
                 self._open.add(partition)
-        metrics.STOPPED.set(len(assigned) - len(self._open))
+        metrics.STOPPED.set(len(self._stopped))
         self._positions = {p: o for p, o in self._positions.items() if p in assigned}
 
-    def _stop(self, consumer: AIOKafkaConsumer, partition: TopicPartition, why: Stopped) -> None:
+    async def _stop(
+        self, consumer: AIOKafkaConsumer, partition: TopicPartition, why: Stopped, held: bool = False
+    ) -> None:
+        """Pause it and keep the reason in its row; `held`: until the operator lets it go on."""
         log.error("partition stopped", topic=partition.topic, partition=partition.partition, do=str(why))
+        await UNTIL_IT_IS.on(may_pass)(stop, self._pool, partition, why, held)
         self._open.discard(partition)
+        self._stopped.add(partition)
+        metrics.STOPPED.set(len(self._stopped))
         if partition in consumer.assignment():
             consumer.pause(partition)
 
@@ -160,7 +204,8 @@ class Inbox(Generic[T]):
             async for attempt in stamina.retry_context(
                 on=is_transient, attempts=None, timeout=None, wait_initial=0.05, wait_max=3.0
             ):
-                metrics.RETRIES.inc(attempt.num > 1)
+                self.retrying = attempt.num > 1
+                metrics.RETRIES.inc(self.retrying)
                 with attempt:
                     return await self._step.write(records, frozenset(self._gaps))
         raise AssertionError("unreachable")
@@ -175,6 +220,8 @@ class Inbox(Generic[T]):
         for (topic, partition), offset in applied.next_offsets.items():
             self._positions[TopicPartition(topic, partition)] = offset
         self._gaps = {p: o for p, o in self._gaps.items() if applied.next_offsets.get(p, o) == o}
+        for place, why in self._guard.failed(applied.failed).items():
+            await self._stop(consumer, TopicPartition(*place), why, held=True)
         for place, offset in applied.gaps.items():
             await self._look_again(consumer, TopicPartition(*place), offset)
 
@@ -185,7 +232,7 @@ class Inbox(Generic[T]):
         log.warning("an offset is missing", topic=place.topic, partition=place.partition, offset=offset)
         first = (await consumer.beginning_offsets([place]))[place]
         if first > offset:
-            self._stop(consumer, place, overtaken(place.topic, offset))
+            await self._stop(consumer, place, overtaken(place.topic, offset))
             return
         self._gaps[place.topic, place.partition] = offset
         if place in consumer.assignment():

@@ -11,7 +11,9 @@ import msgspec
 
 from avro_schemas import codec, topics
 from referrals.cancelling import TOMBSTONE
+from referrals.covering import SPELL
 from referrals.duplicates import told
+from referrals.ids import event_id
 
 HEADER = "lane-seq"
 OURS = frozenset({"referral-received", "referral-amended", "duplicate-suspected"})
@@ -36,6 +38,8 @@ def outputs(row: Row, readers: frozenset[str], dead: Row | None) -> list[Out]:
             found.append(_feedback(row["sender"], row, str(row["stream_id"]), {}))
         return found
     found = [_exchange_event(row)]
+    if row["kind"] == SPELL:
+        found += _coverage_change(row)
     if row["kind"] == "refusal" and row["tenant"] in readers:
         refusal = msgspec.json.decode(row["data"], type=dict[str, Any])
         about = str(refusal.get("stream_id", "")) if refusal.get("stream_kind") == "referral" else ""
@@ -93,6 +97,24 @@ def _feedback(organization: str, row: Row, referral: str, refusal: Mapping[str, 
     fields |= {k: refusal[k] for k in ("reason", "detail", "topic", "partition", "offset") if k in refusal}
     key = referral.encode() or _key(row)
     return Out(topics.feedback(organization), key, codec.encode("feedback_given.v1", fields))
+
+
+def _coverage_change(row: Row) -> list[Out]:
+    """A plan's spell, without what could tell about the person, under the member's key; none for a fact of old."""
+    said = msgspec.json.decode(row["data"], type=dict[str, Any])
+    if not said.get("member"):
+        return []
+    fields = {
+        "event_id": str(event_id("exchange", SPELL, str(row["stream_id"]), str(row["version"]))),
+        "occurred_at": _ms(row["occurred_at"]),
+        "payer": row["tenant"],
+        "spell_id": str(row["stream_id"]),
+        "spell_version": row["version"],
+        "member": said["member"],
+        "from": said["from"],
+        "to": said["to"] or "",
+    }
+    return [Out(topics.COVERAGE, said["member"].encode(), codec.encode("coverage_changed.v1", fields))]
 
 
 def _told(organization: str, row: Row) -> bytes:

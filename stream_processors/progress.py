@@ -55,28 +55,46 @@ async def starting_offsets(
     await pool.execute(SQL["first_seen"], topics, numbers, starts, ids, who.cluster)
     rows = await pool.fetch(SQL["rows"], topics, numbers)
     found = {TopicPartition(r["topic"], r["partition"]): r for r in rows}
-    return {p: judge(dict(found[p]), p.topic, who, first[p], last[p]) for p in partitions}
+    judged = {p: judge(dict(found[p]), p.topic, who, first[p], last[p]) for p in partitions}
+    well = [p for p, start in judged.items() if not isinstance(start, Stopped)]
+    await pool.execute(SQL["goes_on"], [p.topic for p in well], [p.partition for p in well])
+    return judged
+
+
+async def stop(pool: asyncpg.Pool, place: TopicPartition, why: Stopped, held: bool) -> None:
+    """Keep in its row why a partition stands still; `held`: until an operator lets it go on."""
+    await pool.execute(SQL["stop"], place.topic, place.partition, str(why), held)
+
+
+async def released(pool: asyncpg.Pool, stopped: Collection[TopicPartition]) -> list[TopicPartition]:
+    """Those an operator lets go on."""
+    topics, numbers = [p.topic for p in stopped], [p.partition for p in stopped]
+    return [
+        TopicPartition(r["topic"], r["partition"]) for r in await pool.fetch(SQL["released"], topics, numbers)
+    ]
 
 
 def judge(row: Mapping[str, object], topic: str, who: Identity, first: int, last: int) -> int | Stopped:
     """The row's offset if the log still holds it, else Stopped."""
     next_offset = int(str(row["next_offset"]))
     if (row["cluster_id"], row["topic_id"]) != (who.cluster, who.topics[topic]):
-        return Stopped(
-            f"{topic} was recreated, or this is another cluster; restore it, or give it up by hand"
-        )
+        return Stopped(f"{topic} was recreated, or this is another cluster; restore it, {_or_reset(topic)}")
     if last < next_offset:
-        return Stopped(
-            f"{topic} ends at {last}, before offset {next_offset}; records were lost: restore the log"
-        )
+        gone = f"{topic} ends at {last}, before offset {next_offset}; records were lost"
+        return Stopped(f"{gone}: restore the log, {_or_reset(topic)}")
     if first > next_offset:
         return overtaken(topic, next_offset)
-    return next_offset
+    return Stopped(str(row["stopped"])) if row["held"] else next_offset
 
 
 def overtaken(topic: str, offset: int) -> Stopped:
     """The log no longer holds what comes next."""
-    return Stopped(f"retention of {topic} overtook offset {offset}; records are gone: restore the log")
+    gone = f"retention of {topic} overtook offset {offset}; records are gone"
+    return Stopped(f"{gone}: restore the log, {_or_reset(topic)}")
+
+
+def _or_reset(topic: str) -> str:
+    return f"or give them up with `refex progress reset {topic} --accept-loss`"
 
 
 def fresh(

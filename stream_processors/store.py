@@ -12,10 +12,13 @@ import msgspec
 from msgspec import structs
 
 from infra.postgres import Connection, affected, queries
+from referrals.commands import CoverageReached
+from referrals.covering import MEMBER
 from referrals.state import Referral
 from referrals.streams import Stream
 from stream_processors import rows
 from stream_processors.decode import Arrival, Poison
+from stream_processors.members import load_members, member_keys
 from stream_processors.persons import load_people
 from stream_processors.work import Loaded, Work
 
@@ -47,13 +50,17 @@ async def load(connection: Connection, records: Sequence[Arrival | Poison], matc
     others = sorted({(a.kind, a.stream_id) for a in arrivals if a.kind != "referral"})
     streams = await connection.fetch(SQL["load_streams"], *columns(others, 2)) if others else []
     known = {r["id"]: _referral(r) for r in referrals}
+    members = member_keys(records, match_secret)
+    looking = {a.stream_id for a in arrivals if isinstance(a.command, CoverageReached)}
+    covered = await load_members(connection, members.values(), (known[id] for id in looking & known.keys()))
     return Loaded(
         seen={(r["tenant"], r["event_id"]): r["payload_sha256"] for r in seen},
         referrals=known,
-        streams={(r["kind"], r["id"]): _stream(r) for r in streams},
+        streams={(r["kind"], r["id"]): _stream(r) for r in streams} | covered,
         lanes={r["lane"]: r["seq"] for r in lanes},
         tombstones=await _tombstones(connection, set(wanted) - known.keys()),
         people=await load_people(connection, records, known, match_secret),
+        members=members,
     )
 
 
@@ -121,6 +128,7 @@ async def _save_streams(connection: Connection, work: Work) -> None:
     await _many(connection, "save_streams", found)
     services = [rows.service_row(key[1], work.streams[key], at[key]) for key in at if key[0] == "service"]
     await _many(connection, "save_services", services)
+    await _many(connection, "wait_for_coverage", sorted((id,) for kind, id in at if kind == MEMBER))
     if changed := [w.stream_id for w in work.history if w.kind in DIRECTORY]:
         await _many(connection, "bump_directory", [(len(changed),)])
         await connection.execute(SQL["note_changed"], sorted(set(changed)))

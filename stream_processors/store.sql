@@ -95,6 +95,10 @@ on conflict (kind, id) do update
 set version = excluded.version, type = excluded.type, data = excluded.data, sealed = excluded.sealed,
     at = excluded.at
 
+-- name: wait_for_coverage
+insert into coverage_due (member, due_at) select new.member, now() from unnest($1::uuid[]) as new (member)
+on conflict (member) do update set due_at = now(), generation = coverage_due.generation + 1
+
 -- name: save_services
 insert into service (id, tenant, version, routing, body, updated_at)
 select * from unnest($1::uuid[], $2::text[], $3::int[], $4::jsonb[], $5::jsonb[], $6::timestamptz[])

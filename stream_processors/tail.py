@@ -15,7 +15,7 @@ from referrals.ids import partition
 from stream_processors.outbox import HEADER
 
 Published = frozenset[tuple[str, int, int]]
-OUTPUTS = re.compile(r"^(referral\.event|exchange\.event|dead-letter|feedback\..+)$")
+OUTPUTS = re.compile(r"^(referral\.event|exchange\.event|dead-letter|coverage\.change|feedback\..+)$")
 
 
 async def tail(login: KafkaLogin, ends: Mapping[tuple[str, int], int], lanes: frozenset[int]) -> Published:

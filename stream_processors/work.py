@@ -13,6 +13,8 @@ import msgspec
 from referrals import commands as c
 from referrals import events as e
 from referrals.cancelling import cancel_unknown
+from referrals.coverage import Known, Spells
+from referrals.covering import MEMBER, SPELL, keyed, spells_of
 from referrals.duplicates import People, earlier
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
@@ -38,6 +40,7 @@ class Loaded(NamedTuple):
     lanes: Mapping[int, int]
     tombstones: Mapping[UUID, str] = MappingProxyType({})
     people: People = People()
+    members: Mapping[Key, UUID] = MappingProxyType({})
 
 
 class Written(NamedTuple):
@@ -80,7 +83,12 @@ class Work:
         self.near = {key: set(found) for key, found in loaded.people.near.items()}
         self.earlier = dict(loaded.people.earlier)
         people = loaded.people._replace(near=self.near, earlier=self.earlier)
-        self.world = world._replace(loads=self.loads, tombstones=self.tombstones, people=people)
+        self.world = world._replace(
+            loads=self.loads,
+            tombstones=self.tombstones,
+            people=people,
+            coverage=Known(loaded.members, self._spells),
+        )
         self.referrals: dict[UUID, Referral] = dict(loaded.referrals)
         self.changed: dict[UUID, None] = {}
         self.decisions: dict[UUID, bytes] = {}
@@ -183,6 +191,8 @@ class Work:
     def _record(self, arrival: Arrival, command: c.RecordFact) -> None:
         key, envelope = (command.kind, command.stream_id), arrival.envelope
         before = self.streams.get(key)
+        if command.kind == SPELL:
+            command = keyed(command, self.loaded.members.get((envelope.organization, envelope.event_id)))
         fact = recorded(before, command, envelope)
         if isinstance(fact, c.Rejection):
             self._reject(arrival, fact)
@@ -199,6 +209,11 @@ class Work:
         data = msgspec.json.encode(fact.data)
         self._other(arrival.lane, key, after.version, fact.type, envelope, data, fact.sealed)
         self.inbox.append(InboxRow(arrival, "applied", version=after.version))
+
+    def _spells(self, member: UUID) -> Spells:
+        """What is known of a member's coverage, this batch's own included."""
+        stream = self.streams.get((MEMBER, member))
+        return spells_of(stream.data) if stream else {}
 
     def _reject(self, arrival: Arrival, rejection: c.Rejection) -> None:
         state = self.referrals.get(arrival.stream_id)

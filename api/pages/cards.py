@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from api.pages import marks, when
 from api.pages.show import Model, Show, View
-from referrals.transitions import allowed_actions
+from referrals.transitions import MONTH, TRANSITIONS, allowed_actions
 from referrals.words import HopStatus
 
 
@@ -29,6 +29,11 @@ BUTTONS = (
     Button("close", ("complete", "fail")),
     Button("reject", ("reject",)),
     Button("hold", ("hold",)),
+    Button("contact", ("contact",), on_card=False),
+    Button("cancel", ("cancel",), on_card=False),
+    Button("transfer", ("transfer",), on_card=False),
+    Button("correct", ("correct",), on_card=False),
+    Button("reopen", ("reopen",), post=True, on_card=False),
     Button("note", ("note",), on_card=False),
 )
 TABS = {
@@ -71,9 +76,17 @@ def tab_of(referral: View) -> str:
     return next(name for name, statuses in TABS.items() if status in statuses)
 
 
-def buttons(show: Show, href: str, status: str, on_card: bool) -> list[Model]:
-    """The buttons that a hop's status allows, the main one first."""
+def changeable(show: Show, referral: View) -> bool:
+    """Whether the outcome is this organization's own and young enough to be corrected or reopened."""
+    ended = when.parsed(own_hop(referral)["answered_at"]) or show.now
+    return referral.get("outcome") is not None and show.now - ended <= MONTH
+
+
+def buttons(show: Show, href: str, status: str, on_card: bool, changeable: bool = True) -> list[Model]:
+    """The buttons that a hop's status allows, the main one first; `changeable`: its outcome may be changed still."""
     allowed = set(allowed_actions(HopStatus(status)))
+    if not changeable:
+        allowed -= {action for action, row in TRANSITIONS.items() if row.window}
     if "resume" in allowed:
         allowed -= {"start"}
     fit = [b for b in BUTTONS if allowed & set(b.needs) and (b.on_card or not on_card)]

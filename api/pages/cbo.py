@@ -16,7 +16,7 @@ from api.pages.asking import ask
 from api.pages.cards import BASE, TABS
 from api.pages.forms import fields, form, go
 from api.pages.render import page
-from api.pages.visit import PAGE, SQL, Opened, cut, opened, position, show_for, turned, visible
+from api.pages.visit import PAGE, SQL, Opened, cut, opened, organizations, position, show_for, turned, visible
 from api.problems import not_found
 from producers import envelope
 from referrals.transitions import TRANSITIONS, allowed_actions
@@ -49,14 +49,14 @@ async def one(request: Request) -> Response:
 
 
 async def question(request: Request) -> Response:
-    """The one question behind Decline, On hold, Close or Note."""
+    """The one question behind a button that does not act at once."""
     action = request.path_params["action"]
     o = await opened(request, "offered", "holder", "past")
     if action not in cbo_models.QUESTIONS:
         raise not_found()
     if not _may(o, action):
         return _conflict(request, o)
-    return page(request, "cbo_answer.html", cbo_models.answer(o.show, o.view, action, form({})))
+    return await _asked(request, o, action, form({}))
 
 
 async def answer(request: Request) -> Response:
@@ -67,7 +67,7 @@ async def answer(request: Request) -> Response:
         raise not_found()
     given = await fields(request)
     if errors := cbo_answers.wrong(o.show, name, given):
-        return _again(request, o, name, form(given, errors))
+        return await _again(request, o, name, form(given, errors))
     action, said = cbo_answers.said(name, given)
     target, status = TRANSITIONS[action].target, cards.own_hop(o.view)["status"]
     if target is not None and status == target:  # tapped twice: it is as they want it
@@ -88,8 +88,9 @@ async def answer(request: Request) -> Response:
     if ending.kind == "conflict":
         return _conflict(request, await opened(request, "offered", "holder", "past"))
     if ending.kind == "invalid":
-        return _again(request, o, name, form(given, {}, o.show.text("problem.invalid", detail=ending.detail)))
-    done = action if ending.kind == "done" else "pending"
+        told = form(given, {}, o.show.text("problem.invalid", detail=ending.detail))
+        return await _again(request, o, name, told)
+    done = cbo_answers.done(action, said) if ending.kind == "done" else "pending"
     return go(cbo_answers.after(name, f"{BASE}/{o.view['id']}"), done)
 
 
@@ -99,10 +100,23 @@ def _may(o: Opened, name: str) -> bool:
     return bool(set(needs) & set(allowed_actions(HopStatus(cards.own_hop(o.view)["status"]))))
 
 
-def _again(request: Request, o: Opened, name: str, made: dict[str, object]) -> Response:
+async def _again(request: Request, o: Opened, name: str, made: dict[str, object]) -> Response:
     if name not in cbo_models.QUESTIONS:
         return _conflict(request, o)
-    return page(request, "cbo_answer.html", cbo_models.answer(o.show, o.view, name, made), 422)
+    return await _asked(request, o, name, made, 422)
+
+
+async def _asked(
+    request: Request, o: Opened, name: str, made: dict[str, object], status: int = 200
+) -> Response:
+    own, names = principal_of(request).organization, await organizations(request)
+    others = [
+        {"code": id, "label": str(row["name"])}
+        for id, row in names.items()
+        if name == "transfer" and row["type"] == "cbo" and row["active"] and id != own
+    ]
+    listed = sorted(others, key=lambda option: option["label"])
+    return page(request, "cbo_answer.html", cbo_models.answer(o.show, o.view, name, made, listed), status)
 
 
 def _conflict(request: Request, o: Opened) -> Response:

@@ -3,7 +3,7 @@
 Comes in: referrals as api.views gives them to the organization asked. Goes out: template models. Pure.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from api.pages import cards
@@ -17,8 +17,11 @@ from referrals.transitions import allowed_actions
 from referrals.words import HopStatus
 
 # question -> the reviewed list its reason comes from; `close` has two lists, a note none
-LISTS = {"reject": "reject_reasons", "hold": "hold_reasons"}
-QUESTIONS = (*LISTS, "close", "note")
+LISTS = {"reject": "reject_reasons", "hold": "hold_reasons", "cancel": "withdraw_reasons"}
+# questions that end with an outcome and what became of the need
+OUTCOMES = ("close", "correct")
+QUESTIONS = (*LISTS, *OUTCOMES, "contact", "transfer", "note")
+METHODS = ("phone", "text", "email", "visit", "mail")
 # of the need, in the order of the buttons that close a referral
 NEEDS = ("resolved", "partly", "unresolved", "unknown")
 
@@ -45,7 +48,8 @@ def one(show: Show, referral: View, events: Iterable[View]) -> Model:
     return {
         "title": made["need"],
         "live": True,
-        "c": made | {"actions": cards.buttons(show, made["href"], status, on_card=False)},
+        "c": made
+        | {"actions": cards.buttons(show, made["href"], status, False, cards.changeable(show, referral))},
         "back": {"href": "/cbo" if tab == "new" else f"/cbo?tab={tab}", "label": show.text(f"tab.{tab}")},
         "person": person(show, referral),
         "about": about(show, referral),
@@ -53,30 +57,46 @@ def one(show: Show, referral: View, events: Iterable[View]) -> Model:
     }
 
 
-def answer(show: Show, referral: View, action: str, form: Mapping[str, Any]) -> Model:
-    """The one question behind Decline, On hold, Close or Note."""
+def answer(
+    show: Show,
+    referral: View,
+    action: str,
+    form: Mapping[str, Any],
+    organizations: Sequence[Mapping[str, str]] = (),
+) -> Model:
+    """The one question behind a button; `organizations`: whom it may be handed on to, as options."""
     text = show.text
     made = cards.card(show, referral)
     groups = []
     if action in LISTS:
-        groups = [{"legend": text(f"answer-why.{action}"), "options": text.choices(LISTS[action])}]
-    elif action == "close":
-        rows = words.table("outcomes")
-        helped = [c for c, row in rows.items() if "complete" in row["ends"]]
-        not_helped = [c for c in rows if c not in helped]
-        groups = [
-            {"legend": text("close.helped"), "options": text.choices("outcomes", helped)},
-            {"legend": text("close.not-helped"), "options": text.choices("outcomes", not_helped)},
-        ]
+        codes = [code for code in words.table(LISTS[action]) if code != "transferred"]
+        groups = [{"legend": text(f"answer-why.{action}"), "options": text.choices(LISTS[action], codes)}]
+    elif action in OUTCOMES:
+        groups = outcomes(show)
     return {
         "title": text(f"answer.{action}"),
         "lead": " · ".join(v for v in (made["need"], made["person"], made["place"]) if v),
         "action": action,
         "c": made,
         "groups": groups,
-        "needs": text.choices("need_outcomes", list(NEEDS)),
+        "needs": text.choices("need_outcomes", list(NEEDS)) if action in OUTCOMES else [],
+        "hint": text(f"{action}.need-hint") if action in OUTCOMES else "",
+        "organizations": list(organizations),
+        "reached": [{"code": c, "label": text(f"contact.{c}")} for c in ("yes", "no")],
+        "methods": [{"code": c, "label": text(f"method.{c}")} for c in METHODS],
         "form": form,
     }
+
+
+def outcomes(show: Show) -> list[Model]:
+    """The outcomes in two groups: help was given, or not."""
+    rows = words.table("outcomes")
+    helped = [c for c, row in rows.items() if "complete" in row["ends"]]
+    not_helped = [c for c in rows if c not in helped]
+    return [
+        {"legend": show.text("close.helped"), "options": show.text.choices("outcomes", helped)},
+        {"legend": show.text("close.not-helped"), "options": show.text.choices("outcomes", not_helped)},
+    ]
 
 
 def ending(outcome: str, need: str) -> str:

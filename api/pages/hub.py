@@ -19,53 +19,67 @@ from api.persons import links_of
 from producers import envelope
 from referrals import words
 
+BASE = hub_models.BASE
+
 
 async def queue(request: Request) -> Response:
-    """The referrals that wait for a navigator, the oldest first."""
+    """The referrals that wait for a navigator, the oldest first; the others, the newest change first."""
     principal = principal_of(request)
+    tab = request.query_params.get("tab", "")
+    tab = tab if tab in hub_models.TABS else next(iter(hub_models.TABS))
+    statuses, first = list(hub_models.TABS[tab]), tab == next(iter(hub_models.TABS))
     async with context(request).database.reading(principal) as connection:
-        rows = await connection.fetch(SQL["queue"], principal.organization, *position(request), PAGE + 1)
-        found, _ = await links_of(connection, "proposed", None, PAGE)
-    rows, last = cut(rows)
-    model = hub_models.queue(await show_for(request), visible(request, rows), turned(request, last), found)
+        query = SQL["queue"] if first else SQL["followed"]
+        rows = await connection.fetch(query, principal.organization, *position(request), PAGE + 1, statuses)
+        links, _ = await links_of(connection, "proposed", None, PAGE) if first else ([], None)
+        counted = await connection.fetch(SQL["reviewed_counts"], principal.organization)
+    rows, last = cut(rows, None if first else "place")
+    by_status = {r["status"]: r["count"] for r in counted}
+    counts = {name: sum(by_status.get(s, 0) for s in listed) for name, listed in hub_models.TABS.items()}
+    show = await show_for(request)
+    model = hub_models.queue(show, visible(request, rows), counts, tab, turned(request, last), links)
     return page(request, "hub_queue.html", model)
 
 
 async def one(request: Request) -> Response:
     """One referral with the services found for a kind of help and a part of a name."""
-    return await _chooser(request, await opened(request, "hub"), dict(request.query_params), form({}))
+    return await chooser(request, await opened(request, "hub"), dict(request.query_params), form({}))
 
 
 async def assign(request: Request) -> Response:
-    """Ask the service chosen, with the navigator's reason."""
+    """Ask the service chosen, or several at once, with the navigator's reason."""
     o = await opened(request, "hub")
     given = await fields(request)
+    picked = [
+        s for s in (await request.form()).getlist("service") if isinstance(s, str) and len(s.split()) == 1
+    ]
     text = o.show.text
     errors = {"service": text("problem.choose"), "reason": text("problem.required")}
-    errors = {name: said for name, said in errors.items() if not given.get(name)}
+    errors = {
+        name: said for name, said in errors.items() if not (picked if name == "service" else given.get(name))
+    }
     if errors:
-        return await _chooser(request, o, given, form(given, errors), 422)
+        return await chooser(request, o, given, form(given, errors), 422)
     if given.get("version") != str(o.view["version"]) or o.view["status"] != "needs-review":
-        return _conflict(request, o)
-    record = partial(
-        envelope.assigned,
-        referral=o.seen.state.id,
-        service=given["service"],
-        reason=given["reason"][:300],
-        version=o.view["version"],
-    )
+        return conflict(request, o)
+    said = {"referral": o.seen.state.id, "reason": given["reason"][:300], "version": o.view["version"]}
+    record = partial(envelope.offered, services=picked, **said)
+    if len(picked) == 1:
+        record = partial(envelope.assigned, service=picked[0], **said)
     ending = await ask(request, record)
     if ending.kind == "conflict":
-        return _conflict(request, await opened(request, "hub"))
+        return conflict(request, await opened(request, "hub"))
     if ending.kind == "invalid":
         wrong = form(given, {"service": text("problem.invalid", detail=ending.detail)})
-        return await _chooser(request, o, given, wrong, 422)
-    return go("/hub", "assigned" if ending.kind == "done" else "pending")
+        return await chooser(request, o, given, wrong, 422)
+    done = "assigned" if len(picked) == 1 else "offered"
+    return go("/hub", done if ending.kind == "done" else "pending")
 
 
-async def _chooser(
+async def chooser(
     request: Request, o: Opened, asked: dict[str, str], made: dict[str, Any], status: int = 200
 ) -> Response:
+    """The page of one referral, with the services that may be chosen and the forms of what else may be done."""
     own = o.seen.state.domain
     domain = asked.get("domain", own)
     domain = domain if domain in words.table("domains") else own
@@ -85,7 +99,8 @@ async def _chooser(
     return page(request, "hub_referral.html", model, status)
 
 
-def _conflict(request: Request, o: Opened) -> Response:
+def conflict(request: Request, o: Opened) -> Response:
+    """The page that says who was faster."""
     made = clinic_models.summary(o.show, o.view, hub_models.BASE)
     model = cbo_models.overtaken(o.show, o.view, o.events, made, turn=o.view["status"] == "needs-review")
     return page(request, "conflict.html", model, 409)

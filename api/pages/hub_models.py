@@ -6,20 +6,38 @@ Comes in: referrals as api.views gives them, the last decision, services found. 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from api.pages import likeness
-from api.pages.clinic_models import detail
+from api.pages import cbo_models, hub_answers, likeness, when
+from api.pages.clinic_models import detail, tabs
 from api.pages.routing import advantages, rule
 from api.pages.show import Model, Show, View
+from referrals.transitions import MONTH, STEPS
+from referrals.words import TERMINAL, ReferralStatus
 
 BASE = "/hub/referrals"
 PLACES = 30
+S = ReferralStatus
+# tab -> the statuses under it; the first is the queue itself
+TABS: dict[str, tuple[ReferralStatus, ...]] = {
+    "queue": (S.NEEDS_REVIEW,),
+    "under-way": (S.RECEIVED, S.REQUESTED, S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD),
+    "closed": tuple(sorted(TERMINAL)),
+}
 
 
-def queue(show: Show, referrals: Iterable[View], cursors: Model, links: Iterable[View] = ()) -> Model:
-    """The referrals that wait for a navigator, and the persons of two senders that look like one."""
+def queue(
+    show: Show,
+    referrals: Iterable[View],
+    counts: Mapping[str, int],
+    tab: str,
+    cursors: Model,
+    links: Iterable[View] = (),
+) -> Model:
+    """The referrals of one tab, and beside the queue the persons of two senders that look like one."""
     return {
         "title": show.text("hub.heading"),
         "live": True,
+        "tab": tab,
+        "tabs": tabs(show, "/hub", TABS, counts, tab),
         "rows": [row(show, r) for r in referrals],
         "links": [link(show, found) for found in links],
         **cursors,
@@ -37,12 +55,22 @@ def row(show: Show, referral: View) -> Model:
     """One waiting referral: the reason in words, what to do next."""
     code = str(show.code(referral) or "")
     following = show.text(f"hub-next.{code}") if show.text.knows("hub-next", code) else ""
-    return show.summary(referral, BASE) | {
-        "reason": show.text.label("review_reasons", code) or show.text.of("status", str(referral["status"])),
-        "next": following,
+    waits = referral["status"] == "needs-review"
+    summary = show.summary(referral, BASE)
+    reason = show.text.label("review_reasons", code) if waits else ""
+    return summary | {
+        "reason": reason or show.text.of("status", str(referral["status"])),
+        "next": following if waits else summary["sentence"],
         "detail": "",
-        "open": referral["status"] == "needs-review",
+        "open": waits,
+        "may_reopen": referral["status"] in STEPS["reopen"].sources and changeable(show, referral),
     }
+
+
+def changeable(show: Show, referral: View) -> bool:
+    """Whether it closed lately enough to be taken up again."""
+    changed = when.parsed(referral["updated_at"]) or show.now
+    return referral.get("outcome") is not None and show.now - changed <= MONTH
 
 
 def chooser(
@@ -55,11 +83,16 @@ def chooser(
 ) -> Model:
     """One referral with the services a navigator may choose: `found` = rows of id, organization, name."""
     base = detail(show, referral, events, decision, BASE, "/hub")
+    made = row(show, referral)
     return base | {
         "title": base["r"]["need"],
         "live": False,
-        "r": row(show, referral),
+        "r": made if made["open"] else made | {"next": ""},
         "services": services(show, referral, decision, found),
+        "groups": cbo_models.outcomes(show),
+        "needs": show.text.choices("need_outcomes", list(cbo_models.NEEDS)),
+        "told": hub_answers.told_of(show, referral),
+        "channels": [{"code": c, "label": show.text(f"channel.{c}")} for c in ("phone", "fax")],
         "form": form,
     }
 

@@ -110,7 +110,7 @@ async def behind(request: Request) -> Response:
 
 async def one(request: Request) -> Response:
     """One member's referral, as the plan may see it."""
-    o = await opened(request, "payer", "payer-without-consent", "sender")
+    o = await opened(request, "payer", "payer-without-consent", "payer-before", "sender")
     model = clinic_models.detail(o.show, o.view, o.events, None, plan_models.BASE, "/mco")
     return page(request, "clinic_referral.html", model)
 
@@ -123,8 +123,9 @@ def _tile(show: Show, period: Period, id: str, rows: list[measures.Row]) -> Mode
 async def _rows(connection: asyncpg.Connection, period: Period) -> list[measures.Row]:
     start, end = period.bounds
     contract = period.contract
-    found = await connection.fetch(MEASURES["rows"], contract.payer, contract.id, start, end, period.as_of)
-    return [measures.Row(**dict(row)) for row in found]
+    asked = (contract.payer, contract.id, start, end, period.as_of, list(measures.MARKS))
+    found = await connection.fetch(MEASURES["rows"], *asked)
+    return [row for row in measures.rows_of(dict(r) for r in found) if not row.in_error]
 
 
 def _own(organization: str) -> list[Contract]:

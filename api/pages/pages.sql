@@ -64,10 +64,21 @@ select state, sealed, outcome_sealed, reviewed from referral where id = any ($1:
 -- The hub's queue, longest waiting first.
 -- name: queue
 select state, sealed, outcome_sealed, reviewed from referral
-where hub = $1 and reviewed and status = 'needs-review'
+where hub = $1 and reviewed and status = any ($5::text[])
     and ($2::timestamptz is null or created_at > $2 or (created_at = $2 and id > $3::uuid))
 order by created_at, id
 limit $4
+
+-- What the hub has had in hand: under way or closed, the newest change first.
+-- name: followed
+select state, sealed, outcome_sealed, reviewed, updated_at as place from referral
+where hub = $1 and reviewed and status = any ($5::text[])
+    and ($2::timestamptz is null or updated_at < $2 or (updated_at = $2 and id > $3::uuid))
+order by updated_at desc, id
+limit $4
+
+-- name: reviewed_counts
+select status, count(*) as count from referral where hub = $1 and reviewed group by status
 
 -- name: services
 select id::text as id, tenant as organization, routing ->> 'name' as name, routing -> 'postal_codes' ->> 0 as place
@@ -77,6 +88,15 @@ where coalesce((routing ->> 'active')::boolean, true)
     and ($2 = '' or position(lower($2) in lower(routing ->> 'name')) > 0 or tenant = any ($4::text[]))
 order by (id = any ($3::uuid[])) desc, routing ->> 'name', id
 limit 200
+
+-- A CBO's own active services, as api/directory.py lists them.
+-- name: own_services
+select s.id, s.body::text as body, c.data::text as said
+from service s
+left join stream c on c.kind = 'capacity' and c.id = s.id and c.tenant = s.tenant
+where s.tenant = $1 and s.active and s.id > $2
+order by s.id
+limit $3
 
 -- Aggregates, as the reader.
 -- name: by_county

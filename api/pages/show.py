@@ -30,6 +30,10 @@ REASONS = {
 }
 
 
+# ends that a hop brings about, or else the hub
+ENDED = frozenset({"completed", "failed"})
+
+
 class Show(Struct, frozen=True):
     """What turns views into words: the language, the time, the names of organizations and services."""
 
@@ -83,8 +87,12 @@ class Show(Struct, frozen=True):
         """The whole state in one sentence, for the sender, the plan and the hub."""
         status = str(referral["status"])
         hop, reason = self.hop(referral), self.reason(status, self.code(referral))
-        organization = self.organization(hop["organization"] if hop else None)
+        asked = [h for h in referral.get("hops") or [] if h["status"] == "requested"] if hop else []
+        named = asked if status == "requested" and asked else [hop or {"organization": None}]
+        organization = self.text("and").join(self.organization(h["organization"]) for h in named)
         said = self.text.of("sentence", status, organization=organization)
+        if status in ENDED and status not in {h["status"] for h in referral.get("hops") or []}:
+            said = self.text("sentence.closed-by-hub")
         due = self.due(referral)
         tail = reason or (due["relative"] if due else "")
         return f"{said}: {tail}" if reason else f"{said} - {tail}" if tail else said

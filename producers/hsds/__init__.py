@@ -16,18 +16,19 @@ from msgspec import Struct
 
 from producers.hsds.documents import Record, records
 from producers.hsds.packages import in_document, in_folder
-from producers.hsds.report import Report, Where
+from producers.hsds.report import Listing, Report, Where
 from producers.hsds.services import Imported, imported
 from producers.hsds.tables import joined
 
-__all__ = ["Imported", "Result", "read", "read_path"]
+__all__ = ["Imported", "Listing", "Result", "read", "read_path"]
 
 
 class Result(Struct, frozen=True):
-    """What an import would load, and its report."""
+    """What an import would load, its report, and what the files list."""
 
     services: tuple[Imported, ...]
     report: dict[str, Any]
+    listing: Listing
 
 
 def read(documents: Iterable[tuple[str, Any]]) -> Result:
@@ -77,7 +78,7 @@ def _read(found: Iterable[Record], report: Report) -> Result:
         loaded[made.service.id] = made
         report.loaded["service"] += 1
     report.loaded["organization"] = len({i.service.organization for i in loaded.values()})
-    return Result(tuple(loaded.values()), report.as_json())
+    return Result(tuple(loaded.values()), report.as_json(), report.listing)
 
 
 def _is_its_own(
@@ -111,8 +112,10 @@ def _documents(path: Path, report: Report) -> Iterator[tuple[str, Any]]:
         try:
             yield file.name, msgspec.json.decode(file.read_bytes())
         except OSError as error:
+            report.listing.unread = True
             Where(report, file.name, 0).said("", f"cannot be opened ({error.strerror})", "check the path")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            report.listing.unread = True
             Where(report, file.name, 0).said(
                 "", f"not JSON in UTF-8 ({error})", "send HSDS JSON, or the folder of the CSV files"
             )

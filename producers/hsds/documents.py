@@ -9,6 +9,7 @@ from typing import Any
 
 from producers.hsds.nested import nested
 from producers.hsds.report import Report, Where
+from producers.hsds.services import organization_id
 
 MAX_DEPTH = 32
 LISTS = ("contents", "organizations", "services", "items")
@@ -26,10 +27,13 @@ def records(file: str, document: Any, report: Report) -> Iterator[Record]:
     for where, is_organization, row in rows:
         if is_organization:
             report.read["organization"] += 1
+            if isinstance(row.get("services"), list) and (slug := organization_id(row)):
+                report.listing.organizations.add(slug)
             yield from _services_of(where, row, report)
         else:
             service = _at_its_location(row)
             report.read["service"] += 1
+            report.listing.service(service)
             owner = _organization_of(where, service, organizations)
             yield where, _checked("service", service, where), owner
 
@@ -47,6 +51,7 @@ def _services_of(where: Where, organization: dict[str, Any], report: Report) -> 
         return
     for service in services:
         report.read["service"] += 1
+        report.listing.service(service)
         if isinstance(service, dict):
             yield where, _checked("service", service, where), organization
         else:

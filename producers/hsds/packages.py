@@ -5,6 +5,7 @@ Must never stop at a bad row or file: it is a problem and the next one is read.
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from producers.hsds.tables import Rows
 
 MAX_CELL = 16 * 1024 * 1024
 PACKAGE = "datapackage.json"
+SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+TEMPLATES = frozenset(
+    {"human_services_data", "human-services-data", "hsds", "openreferral", "datapackage", "name"}
+)
 
 
 def in_folder(folder: Path, report: Report) -> dict[str, Rows]:
@@ -71,6 +76,7 @@ def _resources(folder: Path, report: Report) -> dict[str, str]:
     try:
         document = msgspec.json.decode((folder / PACKAGE).read_bytes())
         pairs = {str(r["path"]): NAMES.get(str(r.get("name")).lower()) for r in document["resources"]}
+        report.listing.source = source_name(document.get("name"))
     except FileNotFoundError:
         where.said(
             "", "warning: missing; tables are known by their file names", "add the package's description"
@@ -91,12 +97,19 @@ def _resources(folder: Path, report: Report) -> dict[str, str]:
     return {path: table for path, table in pairs.items() if table is not None}
 
 
+def source_name(given: object) -> str | None:
+    """The name of a source as it may be one; None for none, for what templates of packages are called, for others."""
+    known = isinstance(given, str) and SOURCE.fullmatch(given) is not None and given.lower() not in TEMPLATES
+    return str(given) if known else None
+
+
 def rows(path: Path, table: str, report: Report) -> Rows:
     """The rows of one CSV file; cells are text, empty ones are left out."""
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as opened:
             yield from _rows(path.name, csv.reader(opened, strict=True), table, report)
     except OSError as error:
+        _unread(table, report)
         Where(report, path.name, 0).said("", f"cannot be opened ({error.strerror})", "check the file")
 
 
@@ -112,6 +125,7 @@ def _rows(file: str, lines: Iterator[list[str]], table: str, report: Report) -> 
             break
         except csv.Error as error:
             report.read[table] += columns is not None
+            _unread(table, report)
             where.said(
                 "",
                 f"not CSV ({error}); the row is not loaded",
@@ -121,13 +135,22 @@ def _rows(file: str, lines: Iterator[list[str]], table: str, report: Report) -> 
         if columns is None:
             columns = _header(cells, table, where)
             if not columns:
+                _unread(table, report)
                 return
         elif any(cells):
             report.read[table] += 1
             if row := _row(cells, columns, where):
                 yield where, row
+            else:
+                _unread(table, report)
     if columns is None:
+        _unread(table, report)
         Where(report, file, 1).said("", "empty: no header", "send the column names in the first row")
+
+
+def _unread(table: str, report: Report) -> None:
+    """A row that cannot be read may have been any service: then nothing is known to be listed no more."""
+    report.listing.unread = report.listing.unread or table == "service"
 
 
 def _header(cells: list[str], table: str, where: Where) -> list[str]:

@@ -9,6 +9,32 @@ from typing import Any
 MAX_PROBLEMS = 10_000
 
 
+class Listing:
+    """What the files list, whether or not it could be loaded: by this an import knows what is listed no more.
+
+    `source` = the package's own name, None where it has none; `organizations` = our ids of those listed whole.
+    """
+
+    def __init__(self) -> None:
+        self.source: str | None = None
+        self.ids: set[str] = set()
+        self.organizations: set[str] = set()
+        self.unread = False
+
+    def service(self, row: Any) -> None:
+        """A service was there; one without an id leaves open which."""
+        id = row.get("id") if isinstance(row, dict) else None
+        if isinstance(id, str | int) and str(id).strip():
+            self.ids.add(str(id).strip())
+        else:
+            self.unread = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether all could be read, and it is known of every service that was there which one it is."""
+        return bool(self.organizations and self.ids) and not self.unread
+
+
 class Report:
     """Counts per table, and problems with their place: file, row (from 1), field."""
 
@@ -17,6 +43,8 @@ class Report:
         self.loaded: Counter[str] = Counter()
         self.problems: list[dict[str, Any]] = []
         self.unlisted = 0
+        self.listing = Listing()
+        self.terms: set[str] = set()
 
     def problem(self, where: "Where", field: str, problem: str, next: str) -> None:  # noqa: A002 - its name there
         if len(self.problems) < MAX_PROBLEMS:

@@ -28,11 +28,12 @@ _UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Imported(Struct, frozen=True):
-    """A service as routing sees it, whose it is, and its HSDS record whole."""
+    """A service as routing sees it, whose it is, its HSDS record whole, and its id there."""
 
     service: Service
     organization_name: str
     body: dict[str, Any]
+    source_id: str
 
 
 def imported(where: Where, row: dict[str, Any], organization: dict[str, Any]) -> Imported | None:
@@ -68,7 +69,7 @@ def imported(where: Where, row: dict[str, Any], organization: dict[str, Any]) ->
     if service.id != id.lower():
         body["source_id"] = id
     body |= {"id": service.id, "organization": _named(owner, slug)}
-    return Imported(service, owner_name, body)
+    return Imported(service, owner_name, body, id)
 
 
 def organization_id(organization: dict[str, Any]) -> str | None:
@@ -97,7 +98,9 @@ def _domains(where: Where, body: dict[str, Any]) -> tuple[str, ...]:
     terms = [_object(a, "taxonomy_term") for a in _objects(body, "attributes")]
     said = [text for t in terms for field in ("code", "name") if (text := _text(t, field))]
     found = {_taxonomy()[s.lower()] for s in said if s.lower() in _taxonomy()}
-    if not found:
+    if found:
+        _unknown_terms(where, terms)
+    else:
         names = ", ".join(sorted(set(said))[:10]) or "none"
         where.said(
             "attributes",
@@ -107,9 +110,25 @@ def _domains(where: Where, body: dict[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def _unknown_terms(where: Where, terms: list[dict[str, Any]]) -> None:
+    """Say each term that the reviewed map does not have once, where it was met first."""
+    for term in terms:
+        names = [text for field in ("code", "name") if (text := _text(term, field))]
+        if not names or any(name.lower() in _taxonomy() for name in names):
+            continue
+        label = " ".join(reversed(names))[:100]
+        if label not in where.report.terms:
+            where.report.terms.add(label)
+            where.said(
+                "attributes.taxonomy_term",
+                f"warning: the term {label!r} maps to no need domain; said once",
+                "add it to the reviewed taxonomy if it is a need",
+            )
+
+
 @cache
 def _taxonomy() -> dict[str, str]:
-    terms = {term: domain for domain, names in words.table("taxonomy").items() for term in names}
+    terms = {term: domain for domain, names in words.table("taxonomy")["domains"].items() for term in names}
     return terms | {domain: domain for domain in words.table("domains")}
 
 

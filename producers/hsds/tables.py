@@ -10,6 +10,7 @@ from producers.hsds.documents import Record
 from producers.hsds.report import Report, Where
 from producers.hsds.rows import Row, checked
 from producers.hsds.rules import EMBEDDED, LINKS, NAMES, ORPHANS, TABLES, Field, plural
+from producers.hsds.services import organization_id
 
 Rows = Iterable[tuple[Where, Row]]
 _NESTED = {("organization", "url"): "additional_websites", ("service", "url"): "additional_urls"}
@@ -24,6 +25,8 @@ def joined(tables: Mapping[str, Rows], report: Report) -> Iterator[Record]:
         kept[table] = {}
         waiting: list[tuple[Where, Row, Field]] = []
         for where, cells in tables.get(table, ()):
+            if table == "service":
+                report.listing.service(cells)
             row = checked(table, cells, where)
             if row is None or _repeated(row, kept[table], where):
                 continue
@@ -39,6 +42,8 @@ def joined(tables: Mapping[str, Rows], report: Report) -> Iterator[Record]:
         for where, row, field in waiting:
             if str(row[field.name]) not in kept[table]:
                 _dangling(where, row, field)
+    slugs = map(organization_id, kept["organization"].values())
+    report.listing.organizations |= {slug for slug in slugs if slug}
     yield from services
 
 

@@ -1,7 +1,7 @@
 """10,000 synthetic referrals over 20,000 services: how long one routing decision takes.
 
 Services and people are spread over California as its ZIPs are, over all 24 need domains; a third of the services have
-limits. The goal (issue 4) is a median of 0.2 ms; only a generous bound is asserted, the figures are printed.
+limits. The goal is a median of 0.2 ms; only a generous bound is asserted, the figures are printed.
 """
 
 import json

@@ -1,19 +1,24 @@
 """The directory on a real Postgres: a CBO's word is in force, search finds what fits, history makes the rows."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from cli import rebuild
+from cli import import_directory, rebuild
 from cli.common import Exchange
 from infra.kafka import KafkaLogin
 from infra.settings import Settings
 from producers import envelope, hsds
 from producers.envelope import Said
-from tests.support.api import Api, new
+from producers.hsds.upsert import InForce, Plan, plan, records
+from stream_processors.world import WorldKeeper
+from tests.support.api import PASSWORD, Api, new
+from tests.support.hsds_package import TABLES, write
 
 pytestmark = pytest.mark.real
 TODAY = datetime.now(UTC).date()
@@ -243,6 +248,89 @@ async def test_organizations_are_found_by_name_and_paged(api: Api) -> None:
         rest = (await http.get("/v1/organizations", params={"cursor": first["next_cursor"]})).json()
         whole = (await http.get("/v1/organizations")).json()["items"]
     assert [*first["items"], *rest["items"]] == whole and rest["next_cursor"] is None
+
+
+async def imported(api: Api, folder: Path, source: str | None = None) -> Plan:
+    """What `refex import-directory` does, with the test's broker."""
+    async with api.owner() as owner:
+        rows = await owner.fetch(import_directory.SQL["services_in_force"])
+    made = plan(hsds.read_path(folder), (InForce(*row) for row in rows), source)
+    await api.broker.send(list(records(made, datetime.now(UTC))))
+    return made
+
+
+async def test_an_import_is_upserted_by_source_and_what_is_gone_ends_as_a_fact(
+    api: Api, tmp_path: Path
+) -> None:
+    write(tmp_path, TABLES)
+    assert len((await imported(api, tmp_path, "county")).changed) == 2
+    again = await imported(api, tmp_path, "county")
+    assert (again.changed, again.unchanged, again.ended) == ([], 2, [])
+    assert len((await imported(api, tmp_path, "city")).changed) == 2
+    assert len(await found(api, q="harvest pantry")) == 2
+    write(tmp_path, TABLES | {"services.csv": TABLES["services.csv"][1:]})
+    gone = await imported(api, tmp_path, "county")
+    assert [(row.source, row.source_id, row.version) for row in gone.ended] == [("county", "s1", 1)]
+    (left,) = await found(api, q="harvest pantry")
+    assert left["provenance"]["source"] == "city" and left["provenance"]["imported_at"]
+    assert left["assured_date"] == "2026-01-02"
+    async with api.owner() as owner:
+        facts = await owner.fetch(
+            "select version, type from history where stream_id = $1 order by version", UUID(gone.ended[0].id)
+        )
+        body = await owner.fetchval("select body from service where id = $1", UUID(gone.ended[0].id))
+    assert [tuple(f) for f in facts] == [(1, "service-changed"), (2, "service-ended")]
+    assert json.loads(body)["ended_on"] == TODAY.isoformat()
+    assert (await imported(api, tmp_path, "county")).ended == []
+    write(tmp_path, TABLES)
+    back = await imported(api, tmp_path, "county")
+    assert [(one.service.name, version) for one, version in back.changed] == [("Groceries", 2)]
+    assert len(await found(api, q="harvest pantry")) == 2
+
+
+async def test_a_cbo_that_closed_stays_closed_when_its_directory_is_imported_again(
+    api: Api, tmp_path: Path
+) -> None:
+    first = await publish(api, "food-b", listing("food-b", 50))
+    assert (await say(api, "food-b", {"status": "no-capacity"}, first[0])).status_code == 200
+    room = {"capacities": [{"available": 9, "updated": "2099-01-01T00:00:00Z", "unit": {"name": "places"}}]}
+    assert await publish(api, "food-b", listing("food-b", 50, description="Anew", **room)) == first
+    (again,) = await found(api, q="anew")
+    assert again["capacity"]["status"] == "no-capacity"
+    async with api.owner() as owner:
+        world = await WorldKeeper().current(owner)
+    assert world.directory.services[first[0]].capacity_status == "no-capacity"
+
+
+async def test_a_cbo_says_it_on_its_page(api: Api) -> None:
+    (id,) = await publish(api, "safe-a", listing("safe-a", 70))
+    (foreign,) = await publish(api, "food-b", listing("food-b", 71))
+    path = f"/cbo/services/{id}"
+    async with api.http() as http:
+        await http.post("/login", data={"email": "staff@safe-a.example.org", "password": PASSWORD})
+        listed = (await http.get("/cbo/services")).text
+        assert path in listed and foreign not in listed
+        form = (await http.get(path)).text
+        token = {"csrf": form.partition('name="csrf" value="')[2].partition('"')[0]}
+        done = await http.post(path, data=token | {"status": "capacity", "available": "2", "note": "Ring"})
+        assert (done.status_code, done.headers["location"]) == (303, f"{path}?done=room")
+        assert "2 free places" in (await http.get(path)).text
+        shut = {"closed_from": TODAY.isoformat(), "closed_to": "", "closed_reason": "Flood"}
+        assert (await http.post(path, data=token | shut)).status_code == 303
+        page = (await http.get(path)).text
+        assert "Flood" in page and f'value="{TODAY.isoformat()}/"' in page
+        wrong = await http.post(path, data=token | {"status": "no-capacity", "available": "many"})
+        assert wrong.status_code == 422 and 'href="#available"' in wrong.text
+        wrong = await http.post(path, data=token | {"closed_from": "2026-12-05", "closed_to": "2026-12-04"})
+        assert wrong.status_code == 422 and 'href="#closed_to"' in wrong.text
+        assert (await http.post(path, data={"status": "capacity"})).status_code == 403, "no token"
+        for other in (foreign, str(uuid4()), "x"):
+            assert (await http.get(f"/cbo/services/{other}")).status_code == 404
+            said = await http.post(f"/cbo/services/{other}", data=token | {"status": "capacity"})
+            assert said.status_code == 404
+        assert (await http.post(path, data=token | {"reopen": f"{TODAY.isoformat()}/"})).status_code == 303
+    (now,) = await found(api, q="safe 70")
+    assert (now["capacity"]["available"], now["capacity"]["closures"]) == (2, [])
 
 
 async def test_history_alone_makes_every_row_of_the_directory(api: Api) -> None:

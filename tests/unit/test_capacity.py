@@ -131,6 +131,11 @@ def test_places_are_counted_from_the_statement_that_gave_them_and_not_from_a_clo
     assert with_room(PANTRY, after({"available": 3}, {"available": 3})).capacity_version == 2
 
 
+def test_a_wait_list_without_a_place_still_takes_people() -> None:
+    for said, available in (({"status": "waitlist", "available": 0}, None), ({"available": 0}, 0)):
+        assert with_room(PANTRY, after(said)).capacity_available == available
+
+
 def test_the_same_closures_again_are_no_fact() -> None:
     closed = {"closures": [{"from": "2026-12-24"}]}
     stream = Stream("pantry", 1, "capacity-changed", after(closed))

@@ -52,6 +52,7 @@ def test_every_command_of_the_interfaces_is_there() -> None:
         "up", "demo", "api", "worker", "migrate", "topics", "publish", "import-directory", "route", "simulate",
         "dead-letters", "participant", "token", "doctor", "openapi", "asyncapi", "version", "rebuild",
         "ledger",
+        "progress",
     }  # fmt: skip
 
 
@@ -70,6 +71,8 @@ def test_every_command_of_the_interfaces_is_there() -> None:
         ("dead-letters", "replay"),
         ("dead-letters", "show", "not-a-uuid"),
         ("ledger", "check", "--ledger", "no-such-file"),
+        ("progress", "reset", "intake.clinic"),
+        ("progress", "resume"),
         ("rebuild",),
         ("rebuild", "--into", "public"),
         ("rebuild", "--into", "pg_catalog"),
@@ -104,6 +107,7 @@ def test_hl7v2_says_that_it_comes_later() -> None:
         ("dead-letters", "list"),
         ("rebuild", "--into", "rebuilt"),
         ("ledger", "check"),
+        ("progress", "list"),
         ("participant", "list"),
         ("token", "--as", "x"),
         ("migrate",),

@@ -14,7 +14,7 @@ SERVICES = st.builds(
     lambda n, **changes: service(f"cbo-{n}", **changes),
     st.integers(0, 5),
     domains=st.sampled_from([("food-insecurity",), ("homelessness", "food-insecurity"), ()]),
-    counties=st.sampled_from([(), ("alameda",), ("alameda", "napa")]),
+    counties=st.sampled_from([(), ("alameda",), ("alameda", "napa", "alameda")]),
     postal_codes=st.sampled_from([(), ("94607",), ("94607", "94102")]),
     statewide=st.booleans(),
     latitude=st.sampled_from([None, 37.8, 40.0]),

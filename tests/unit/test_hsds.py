@@ -1,6 +1,7 @@
 """The directory import: HSDS in any wrapper becomes services; what is wrong is a problem of its row."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,16 @@ def test_a_doubtful_field_is_a_problem_and_the_service_still_loads(changes: Json
     assert one(organization(service(**changes)))
 
 
+def test_a_term_that_maps_to_no_need_is_said_once_and_a_service_without_any_other_each_time() -> None:
+    unknown = {"taxonomy_term": {"code": "ZZ-1", "name": "Unheard of"}}
+    known = {"taxonomy_term": {"name": "Shelter"}}
+    both, again = (service(id=id, attributes=[unknown, known]) for id in "12")
+    found = read(organization(both, again, service(id="3", attributes=[unknown]))).report["problems"]
+    assert [p["field"] for p in found] == ["attributes.taxonomy_term", "attributes"]
+    assert "'Unheard of ZZ-1'" in found[0]["problem"] and found[0]["problem"].startswith("warning")
+    assert one(organization(both)).service.domains == ("homelessness",)
+
+
 @pytest.mark.parametrize(
     ("document", "field"),
     [
@@ -208,7 +219,9 @@ def test_areas_in_words(text: str, zips: list[str], counties: list[str], statewi
 
 
 def test_the_taxonomy_maps_every_term_to_one_known_domain() -> None:
-    taxonomy = words.table("taxonomy")
+    whole = words.table("taxonomy")
+    taxonomy = whole["domains"]
+    assert str(whole["source"]) and date.fromisoformat(str(whole["reviewed"]))
     terms = [term for names in taxonomy.values() for term in names]
     assert set(taxonomy) <= set(words.table("domains"))
     assert len(terms) == len(set(terms))

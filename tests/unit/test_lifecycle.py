@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from referrals import commands as c
 from referrals.contracts import contracts
@@ -14,7 +15,7 @@ from referrals.lifecycle import decide
 from referrals.placing import World
 from referrals.state import Referral
 from referrals.transitions import TRANSITIONS, allowed_actions
-from referrals.words import HELD, TERMINAL, HopStatus, ReferralStatus
+from referrals.words import HELD, TERMINAL, Channel, HopStatus, ReferralStatus
 from tests.support.referrals import NOW, REFERRAL, envelope, service, submit, world
 
 PANTRIES = [service(f"pantry-{n}") for n in range(1, 5)]
@@ -249,8 +250,20 @@ ANSWERS = st.sampled_from(
     ]
 )
 ACTORS = st.sampled_from(
-    ["clinic", "other-clinic", "plan", "hub", "pantry-1", "pantry-2", "pantry-3", "pantry-4", "exchange"]
+    [
+        *("clinic", "other-clinic", "plan", "hub", "exchange", "hub for pantry-3", "hub for pantry-4"),
+        *("pantry-1", "pantry-2", "pantry-3", "pantry-4"),
+    ]
 )
+
+
+def speaks(who: str) -> c.Envelope:
+    """The envelope of an actor; a navigator may speak for an organization, by telephone, long after it was asked."""
+    hub, _, organization = who.partition(" for ")
+    if not organization:
+        return envelope(who)
+    later = envelope(hub, at=NOW + timedelta(days=1))
+    return structs.replace(later, on_behalf_of=organization, channel=Channel.PHONE)
 
 
 @settings(max_examples=2000, deadline=None)
@@ -273,7 +286,7 @@ def unbroken(state: Referral, steps: list[tuple[c.Command, str]]) -> None:
     """Take every step; after each the invariants hold."""
     facts = state.version
     for command, who in steps:
-        before, decision = state, decide(state, command, envelope(who), WORLD)
+        before, decision = state, decide(state, command, speaks(who), WORLD)
         if not isinstance(decision, tuple) or not decision:
             continue
         for fact in decision:

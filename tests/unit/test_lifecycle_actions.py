@@ -113,6 +113,23 @@ def test_who_has_no_hop_answers_none_but_the_hub_may_reopen(action: str, who: st
         assert reason == ("illegal" if closes else "unknown-hop"), "the hub closes what it reviews"
 
 
+@pytest.mark.parametrize("status", HopStatus)
+@pytest.mark.parametrize("who", ["clinic", "other-clinic", "plan", "hub", "pantry-9", "exchange"])
+def test_no_stranger_moves_a_hop_whatever_its_status(status: HopStatus, who: str) -> None:
+    state = in_status(status)
+    for action, row in TRANSITIONS.items():
+        command = c.Respond(action=action, hop=state.hops[0].hop, **SAID.get(action, {}))
+        decision = decide(state, command, envelope(who), WORLD)
+        if who == "hub" and row.hub and status in row.sources:
+            assert isinstance(decision, tuple) and decision, (action, status)
+        elif who == "hub" and row.hub and status is row.target:
+            assert decision == (), "it is as the hub wants it"
+        else:
+            assert isinstance(decision, c.Rejection), (action, status)
+            expected = "illegal" if who == "hub" and row.hub else "not-permitted"
+            assert decision.reason == expected, (action, status)
+
+
 def test_a_late_acceptance_wins_while_nobody_holds_it_and_the_others_are_told() -> None:
     state = in_status(HopStatus.EXPIRED)
     assert [h.status for h in state.hops] == [HopStatus.EXPIRED, HopStatus.REQUESTED]

@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referrals.measures import Row, counted, definitions, measure, quantile, suppressed
+from referrals import measures
+from referrals.evolve import HOP_AFTER
+from referrals.measures import Mark, Row, counted, definitions, measure, quantile, suppressed
+from referrals.transitions import STEPS, TRANSITIONS
+from referrals.words import TERMINAL
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = START + timedelta(days=365)
@@ -92,3 +96,65 @@ def test_quantiles() -> None:
     assert quantile([], 0.5) is None
     assert quantile([1.0], 0.9) == 1.0
     assert quantile([1.0, 2.0], 0.5) == 1.5
+
+
+def marks(*said: tuple[str, float] | tuple[str, float, str]) -> Row:
+    """The row of facts given as type, hours after receipt, and the status they say."""
+    made = [Mark(s[0], START + timedelta(hours=s[1]), s[2] if len(s) > 2 else None) for s in said]
+    return measures.row(UUID(int=1), "food-insecurity", START, made)
+
+
+def hours(when: datetime | None) -> float | None:
+    return None if when is None else (when - START).total_seconds() / 3600
+
+
+ACCEPTED = ("hop-accepted", 2.0)
+
+
+@pytest.mark.parametrize(
+    ("said", "closed", "helped"),
+    [
+        ([ACCEPTED, ("hop-completed", 5.0)], 5.0, 5.0),
+        ([ACCEPTED, ("hop-failed", 5.0)], 5.0, None),
+        ([ACCEPTED, ("hop-fell-through", 5.0)], None, None),
+        ([ACCEPTED, ("hop-completed", 5.0), ("hop-reopened", 6.0)], None, None),
+        ([ACCEPTED, ("hop-failed", 5.0), ("hop-reopened", 6.0), ("hop-completed", 9.0)], 9.0, 9.0),
+        ([ACCEPTED, ("hop-completed", 5.0), ("outcome-corrected", 7.0, "failed")], 5.0, None),
+        ([ACCEPTED, ("hop-failed", 5.0), ("outcome-corrected", 7.0, "completed")], 5.0, 5.0),
+        ([("referral-closed", 4.0, "failed")], 4.0, None),
+        ([("referral-closed", 4.0, "failed"), ("referral-reopened", 5.0)], None, None),
+        ([("referral-cancelled", 3.0)], 3.0, None),
+    ],
+)
+def test_a_referral_is_closed_by_its_last_end_and_helped_by_its_outcome_as_corrected(
+    said: list[tuple[str, float]], closed: float | None, helped: float | None
+) -> None:
+    found = marks(*said)
+    assert (hours(found.closed_at), hours(found.helped_at)) == (closed, helped)
+    assert hours(found.accepted_at) == (2.0 if ACCEPTED in said else None)
+
+
+def test_of_an_offer_to_several_only_the_acceptance_counts() -> None:
+    found = marks(("hop-superseded", 2.0), ("hop-superseded", 2.0), ACCEPTED, ("hop-accepted", 30.0))
+    assert found == marks(ACCEPTED), "and the first one alone"
+
+
+def test_what_was_entered_in_error_is_excluded_everywhere() -> None:
+    wrong = marks(ACCEPTED, ("hop-completed", 5.0), ("referral-entered-in-error", 9.0))
+    for id, definition in definitions().items():
+        alone, beside = measure(id, ROWS, LATER), measure(id, [*ROWS, wrong], LATER)
+        assert (alone.numerator, alone.denominator, alone.value) == (
+            beside.numerator,
+            beside.denominator,
+            beside.value,
+        )
+        assert beside.excluded == (alone.excluded or 0) + 1
+        assert wrong.referral not in {c.referral for c in counted(definition, [wrong], LATER)}
+
+
+def test_every_fact_that_ends_a_referral_or_opens_it_again_is_a_mark() -> None:
+    steps = [step for step in STEPS.values() if TERMINAL & (set(step.targets) | step.sources)]
+    ends = {s.event for s in steps if TERMINAL & set(s.targets)} | {STEPS["reopen"].event}
+    ends |= {event for event, (_, status) in HOP_AFTER.items() if status in TERMINAL}
+    ends |= {row.event for row in TRANSITIONS.values() if row.window is not None}
+    assert {event.__struct_config__.tag for event in ends} <= measures.MARKS.keys()

@@ -125,6 +125,7 @@ def test_the_hub_offers_to_several_and_never_to_one_organization_twice() -> None
     after = facts(state, c.Assign(pick[4], "called them", others=(pick[5], pick[4])), "hub")[0]
     assert [h.organization for h in after.hops] == ["pantry-5", "pantry-6"]
     assert {h.offer for h in after.hops} == {1} and all(h.assigned for h in after.hops)
+    assert no(state, c.Assign(pick[0], version=1), "hub").reason == "stale"
     for others, reason in (
         ((str(REFERRAL),), "unknown-service"),
         (tuple(pick[1:4]), "invalid"),

@@ -111,6 +111,24 @@ def test_buttons_follow_the_transition_table(status: HopStatus) -> None:
     assert set(shown) <= {b.name for b in cards.BUTTONS if set(b.needs) & allowed}
 
 
+def test_an_outcome_is_changed_from_the_page_for_a_month() -> None:
+    young = offered("completed", hops=[hop("completed", answered_at=ago(days=29))])
+    old = offered("completed", hops=[hop("completed", answered_at=ago(days=31))])
+    gone_on = offered("failed", outcome=None, hops=[hop("failed", answered_at=ago(days=1))])
+    for view, named in ((young, {"correct", "reopen"}), (old, set()), (gone_on, set())):
+        shown = {a["name"] for a in cbo_models.one(SHOW, view, [])["c"]["actions"]}
+        assert shown & {"correct", "reopen"} == named
+
+
+def test_a_failure_that_goes_on_is_not_called_closed() -> None:
+    assert cbo_answers.done("fail", {"outcome_code": "no-capacity"}) == "passed-on"
+    assert cbo_answers.done("fail", {"outcome_code": "moved"}) == "fail"
+    assert cbo_answers.said("contact", {"reached": "no", "method": "x"})[1]["details"] == {
+        "method": "phone",
+        "reached": False,
+    }
+
+
 @pytest.mark.parametrize("status", ["cancelled", "rejected"])
 @pytest.mark.parametrize("table", ["withdraw_reasons", "told_reasons"])
 def test_whatever_ended_a_turn_is_said_in_words(status: str, table: str) -> None:
@@ -147,6 +165,12 @@ def test_every_outcome_closes_by_an_action_that_allows_it(code: str) -> None:
         ("hold", {"reason": "waitlist", "review_date": "2020-01-01"}, {"review_date"}),
         ("hold", {"reason": "waitlist", "review_date": "2027-01-01"}, set()),
         ("note", {}, {"note"}),
+        ("cancel", {}, {"reason"}),
+        ("cancel", {"reason": "other"}, {"note"}),
+        ("transfer", {}, set()),
+        ("correct", {"reason": "enrolled"}, {"need"}),
+        ("contact", {}, {"reached"}),
+        ("reopen", {}, set()),
         ("accept", {}, set()),
     ],
 )
@@ -202,6 +226,10 @@ def test_the_decision_is_explained_with_miles_and_rules() -> None:
 
 def test_a_status_is_one_plain_sentence() -> None:
     assert SHOW.sentence(referral()) == "Waiting for reply from Harvest Food Bank - due in 28 hours"
+    both = referral(hops=[hop(), hop(organization="riverside-clinic"), hop("rejected")])
+    assert "Harvest Food Bank and Riverside Clinic - due" in SHOW.sentence(both)
+    closed = referral("failed", hops=[hop("rejected")], outcome={"code": "no-service-found"})
+    assert SHOW.sentence(closed) == "Closed by a navigator: No service found"
     held = referral("on-hold", hops=[hop("on-hold", reason="waitlist")])
     assert SHOW.sentence(held) == "On hold at Harvest Food Bank: On our waitlist"
 

@@ -14,13 +14,14 @@ from api.pages import (
     clinic_models,
     front_models,
     funnel,
+    hub_models,
     plan_models,
     render,
     timeline,
     when,
 )
 from api.pages.text import LANGUAGES, Text, chosen, strings
-from referrals import matching, rules, words
+from referrals import capacity, matching, rules, words
 from referrals.measures import definitions
 
 FOLDER = Path(str(resources.files("api")))
@@ -38,6 +39,7 @@ FAMILIES: dict[str, set[str]] = {
     "measure-title": set(definitions()),
     "field": {*matching.policy().weights, "person_id", "confirmed_link"},
     "cbo-sentence": {str(s) for s in words.HopStatus},
+    "room-status": set(capacity.STATUSES),
 }
 # keys that code puts together from a literal and a code of its own tables
 MADE = {
@@ -45,12 +47,17 @@ MADE = {
     *(f"language.{c}" for c in clinic_models.LANGUAGES),
     *(f"target.{k}" for k in ("met", "missed", "open")),
     *(f"flash.{f}" for f in render.FLASHES),
+    *(f"channel.{c}" for c in words.ASSISTED),
+    *(f"hub.{part}.{t}" for part in ("empty", "empty-text") for t in hub_models.TABS),
     *(f"error.{part}.{m}" for part in ("title", "text") for m in (*front_models.MESSAGES, "other")),
-    *(f"tab.{t}" for t in (*clinic_models.TABS, *cards.TABS)),
+    *(f"tab.{t}" for t in (*clinic_models.TABS, *cards.TABS, *hub_models.TABS)),
     *(f"cbo.{part}.{t}" for part in ("empty", "empty-text") for t in cards.TABS),
     *(f"action.{b.name}" for b in cards.BUTTONS),
     *(f"answer.{q}" for q in cbo_models.QUESTIONS),
     *(f"answer-why.{q}" for q in cbo_models.LISTS),
+    *(f"{q}.need-hint" for q in cbo_models.OUTCOMES),
+    *(f"method.{m}" for m in cbo_models.METHODS),
+    *(f"contact.{a}" for a in ("yes", "no")),
     *(f"funnel.{s}" for s in funnel.STEPS),
     *(f"home.step-{s}{end}" for s, _ in front_models.STEPS for end in ("", "-text")),
     *(f"mco.{h}" for h in (*plan_models.HEADINGS, *plan_models.LIST_HEADINGS)),

@@ -6,7 +6,7 @@ from infra.kafka_identity import Identity
 from stream_processors.progress import Stopped, judge
 
 WHO = Identity("cluster", {"intake.clinic": "topic-1"})
-ROW = {"next_offset": 100, "cluster_id": "cluster", "topic_id": "topic-1"}
+ROW = {"next_offset": 100, "cluster_id": "cluster", "topic_id": "topic-1", "stopped": None, "held": False}
 
 
 def test_the_row_says_where_to_go_on() -> None:
@@ -28,3 +28,11 @@ def test_a_log_that_is_not_the_one_we_knew_stops(
 ) -> None:
     found = judge({**ROW, **changes}, "intake.clinic", WHO, first, last)
     assert isinstance(found, Stopped) and word in found
+    assert "refex progress reset intake.clinic --accept-loss" in found
+
+
+def test_a_partition_that_is_held_waits_for_the_operator() -> None:
+    held = ROW | {"stopped": "too much poison", "held": True}
+    assert judge(held, "intake.clinic", WHO, 0, 250) == Stopped("too much poison")
+    passed = ROW | {"stopped": "retention", "held": False}
+    assert judge(passed, "intake.clinic", WHO, 0, 250) == 100, "what was wrong is right again"

@@ -4,8 +4,8 @@ Comes in: a Story. Goes out: what was recorded, and what each party would be sho
 own times. Must never decide anything itself.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,16 +21,26 @@ from producers import envelope
 from producers.envelope import Record, Said, open_submission, seal, unseal
 from producers.publisher import event_id
 from referrals import check, ids
+from referrals.commands import Submit
+from referrals.covering import MEMBER
 from referrals.directory import Directory
+from referrals.duplicates import People
+from referrals.matching import match_keys
 from referrals.placing import World
 from referrals.state import Referral
+from referrals.words import TERMINAL
 from stream_processors import rows
-from stream_processors.decode import Raw, read
+from stream_processors.decode import Arrival, Poison, Raw, read
+from stream_processors.members import member_keys
+from stream_processors.outbox import outputs
 from stream_processors.work import Loaded, Work, Written
 from tests.support.journeys.stories import Step, Story
 from tests.support.journeys.telling import Fact, dated, duration, named
 
 CLOCK = "clock"
+SECRET = b"journeys"
+NOBODY = {"actor_user": None, "on_behalf_of": None}
+Asked = tuple[str, bytes, bytes]
 
 
 class InMemory:
@@ -44,6 +54,7 @@ class InMemory:
         self._reviewed: set[UUID] = set()
         self._services = story.services()
         self._work = self._batch(Loaded({}, {}, {}, dict.fromkeys(range(ids.LANES), 0)), {})
+        self._offset = 0
 
     def play(self, step: Step) -> None:
         """Apply one step."""
@@ -51,12 +62,44 @@ class InMemory:
         if step.who == CLOCK:
             self.now = max(self.now, self._due(step))
         records = SAID[step.does](self, step, dated(step.content, self.now))
-        self._work = self._next(self._work)
-        self._work.apply([read(Raw(r.topic, 0, n, r.key, r.value, self.now)) for n, r in enumerate(records)])
+        asked = [(r.topic, r.key, r.value) for r in records]
+        while asked:
+            self._apply(step, asked)
+            asked = [*self._relayed(), *self._told_of_coverage()]
+
+    def _apply(self, step: Step, records: list[Asked]) -> None:
+        """One batch, as the exchange takes it."""
+        found = [
+            read(Raw(topic, 0, self._offset + n, key, value, self.now))
+            for n, (topic, key, value) in enumerate(records)
+        ]
+        self._offset += len(records)
+        self._work = self._next(self._work, found)
+        self._work.apply(found)
         assert not self._work.dead, [p.detail for p in self._work.dead]
         self.facts += [(step.step, w) for w in self._work.history]
         self.refused += [step.step for _ in self._work.rejections]
         self._reviewed |= self._work.reviewed
+
+    def _relayed(self) -> list[Asked]:
+        """What the relay publishes of the batch to topics that the exchange reads itself."""
+        facts = [w._asdict() | {"actor_organization": w.envelope.organization} for w in self._work.history]
+        rows = [
+            f | {n: getattr(f["envelope"], n) for n in ("event_id", "occurred_at", "at", "channel")}
+            for f in facts
+        ]
+        published = [out for row in rows for out in outputs(row | NOBODY, frozenset(), None)]
+        return [(o.topic, o.key, o.value) for o in published if o.topic in topics.consumed()]
+
+    def _told_of_coverage(self) -> list[Asked]:
+        """What coverage.py asks of the open referrals of members whose spells this batch has recorded."""
+        members = {id for kind, id in self._work.recorded if kind == MEMBER}
+        mine = [r for r in self._work.referrals.values() if r.member in members and r.status not in TERMINAL]
+        made = [
+            envelope.coverage_reached(ids.event_id("coverage", str(r.id), str(self._offset)), self.now, r.id)
+            for r in mine
+        ]
+        return [(r.topic, r.key, r.value) for r in made]
 
     def told(self, name: str, step: int) -> list[Fact]:
         """What a step made of one referral, in the words of the story."""
@@ -86,11 +129,24 @@ class InMemory:
         found: dict[str, Any] | None = named(msgspec.to_builtins(view), self.story.names())
         return found
 
-    def _next(self, before: Work) -> Work:
+    def _next(self, before: Work, found: Sequence[Arrival | Poison]) -> Work:
         """A new batch that has loaded what the one before it saved."""
         took = {(a.envelope.organization, a.envelope.event_id): a.payload_sha256 for a, *_ in before.inbox}
         seen = {**before.loaded.seen, **took}
-        loaded = Loaded(seen, before.referrals, before.streams, before.lanes, before.tombstones)
+        keys = {
+            (a.envelope.organization, a.envelope.event_id): match_keys(a.command.submission.person, SECRET)
+            for a in found
+            if isinstance(a, Arrival) and isinstance(a.command, Submit)
+        }
+        loaded = Loaded(
+            seen,
+            before.referrals,
+            before.streams,
+            before.lanes,
+            before.tombstones,
+            People(keys, before.near, before.earlier),
+            member_keys(found, SECRET),
+        )
         return self._batch(loaded, before.loads)
 
     def _batch(self, loaded: Loaded, loads: Mapping[str, int]) -> Work:
@@ -189,6 +245,15 @@ def _deadline(play: InMemory, step: Step, content: dict[str, Any]) -> list[Recor
     return [envelope.deadline_due(event, due_at.astimezone(UTC), id, kind, generation)]
 
 
+def _cover(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]:
+    member_id = play.story.own(content["member_id"])
+    spell = ids.event_id(step.who, "spell", member_id, content["spell"])
+    person = ids.person_key(step.who, member_id)
+    first, last = date.fromisoformat(content["from"]), content.get("to")
+    until = date.fromisoformat(last) if last else None
+    return [envelope.spell(play.said(step), spell, person, member_id, first, until)]
+
+
 SAID: dict[str, Callable[[InMemory, Step, dict[str, Any]], list[Record]]] = {
     "submit": _submit,
     "amend": _amend,
@@ -196,4 +261,5 @@ SAID: dict[str, Callable[[InMemory, Step, dict[str, Any]], list[Record]]] = {
     "respond": _respond,
     "assign": _assign,
     "wait": _deadline,
+    "cover": _cover,
 }

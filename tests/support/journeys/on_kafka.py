@@ -5,7 +5,7 @@ moving a deadline in the database, as nobody waits three days; nothing else is w
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
@@ -152,6 +152,13 @@ async def _wait(play: OnKafka, step: Step, content: dict[str, Any]) -> None:
         await database.execute(moved, play.story.referral(step.referral), content["deadline"])
 
 
+async def _cover(play: OnKafka, step: Step, content: dict[str, Any]) -> None:
+    first, last = date.fromisoformat(content["from"]), content.get("to")
+    async with play.exchange.publisher(step.who) as publisher:
+        until_ = date.fromisoformat(last) if last else None
+        await publisher.cover(play.story.own(content["member_id"]), first, until_, spell=content["spell"])
+
+
 SAID: dict[str, Callable[[OnKafka, Step, dict[str, Any]], Awaitable[None]]] = {
     "submit": _submit,
     "amend": _amend,
@@ -159,4 +166,5 @@ SAID: dict[str, Callable[[OnKafka, Step, dict[str, Any]], Awaitable[None]]] = {
     "respond": _respond,
     "assign": _assign,
     "wait": _wait,
+    "cover": _cover,
 }

@@ -107,6 +107,10 @@ class Story(Struct, frozen=True):
         own, mark, need = name.partition("#")
         return f"{self.name}:{own}{mark}{need}"
 
+    def own(self, id: str) -> str:
+        """An id of the world outside that is this story's alone."""
+        return f"{self.name}:{id}"
+
     def referral(self, name: str) -> UUID:
         """The referral's id on the exchange: of whoever submitted it."""
         own = name.partition("#")[0]
@@ -145,6 +149,9 @@ class Story(Struct, frozen=True):
             "person": {"person_id": f"{self.name}:person", "address": area},
         }
         body: dict[str, Any] = merge(merge(self.stage.submission, own), step.content)
+        member_id = (body.get("coverage") or {}).get("member_id")
+        if member_id:
+            body["coverage"] = body["coverage"] | {"member_id": self.own(member_id)}
         return body
 
     def names(self) -> Mapping[str, str | int]:

@@ -1,0 +1,129 @@
+"""What stops a partition, says so, and goes on when the operator lets it: poison, a topic made anew."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from avro_schemas import topics
+from infra import topics as declared
+from referrals import ids
+from tests.e2e.test_journey import submission
+from tests.support.command import refex
+from tests.support.running import RunningExchange, until
+
+pytestmark = pytest.mark.real
+CLINIC, PLAN, PARTITIONS, LIMIT, BAD = "riverside-clinic", "golden-health-plan", 8, 50, 60
+
+
+@pytest.fixture(scope="module")
+async def own(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningExchange]:
+    """An exchange of this test's own: its partitions are to stop."""
+    async with RunningExchange(tmp_path_factory.mktemp("stops"), workers=1) as running:
+        yield running
+
+
+async def flood(exchange: RunningExchange, partition: int, count: int) -> None:
+    """Records nobody can read, one after the other on one partition."""
+    producer = AIOKafkaProducer(
+        **exchange.kafka_login(CLINIC).aiokafka(), acks="all", enable_idempotence=True
+    )
+    await producer.start()
+    try:
+        for _ in range(count):
+            await producer.send(topics.intake(CLINIC), b"\x01nonsense", partition=partition)
+    finally:
+        await producer.stop()
+
+
+def named(partition: int) -> str:
+    """A sender's id whose referral goes to that partition."""
+    while True:
+        name = f"STOP-{uuid4()}"
+        if ids.partition(ids.lane(ids.referral_id(CLINIC, name)), PARTITIONS) == partition:
+            return name
+
+
+async def submitted(exchange: RunningExchange, organization: str, name: str) -> Any:
+    async with exchange.publisher(organization) as publisher:
+        return (await publisher.submit(submission(name))).id
+
+
+async def row(exchange: RunningExchange, partition: int) -> Any:
+    async with exchange.database() as database:
+        return await database.fetchrow(
+            "select next_offset, stopped, held from progress where topic = $1 and partition = $2",
+            topics.intake(CLINIC),
+            partition,
+        )
+
+
+async def known(exchange: RunningExchange, referral: Any) -> bool:
+    async with exchange.database() as database:
+        return bool(await database.fetchval("select true from referral where id = $1", referral))
+
+
+async def dead(exchange: RunningExchange) -> int:
+    async with exchange.database() as database:
+        return int(await database.fetchval("select count(*) from dead_letter"))
+
+
+async def test_too_much_poison_stops_its_partition_alone(own: RunningExchange) -> None:
+    await flood(own, 3, BAD)
+
+    async def held() -> bool:
+        return bool((await row(own, 3))["held"])
+
+    await until(held, timeout_s=30)
+    behind = await submitted(own, CLINIC, named(3))
+    beside = await submitted(own, CLINIC, named(4))
+    await until(lambda: known(own, beside), timeout_s=20)
+    assert await dead(own) == LIMIT
+    assert not await known(own, behind)
+    findings = json.loads((await refex(own, "doctor", "--json")).stdout)["checks"]
+    finding = next(c for c in findings if c["check"] == "partitions")
+    assert not finding["ok"] and f"{topics.intake(CLINIC)}/3" in finding["detail"]
+    assert "refex progress resume" in finding["next"]
+    listed = json.loads((await refex(own, "progress", "list", "--stopped", "--json")).stdout)["items"]
+    assert [(r["topic"], r["partition"]) for r in listed] == [(topics.intake(CLINIC), 3)]
+    ran = await refex(own, "progress", "resume", topics.intake(CLINIC), "--partition", "3", "--json")
+    assert json.loads(ran.stdout) == {"resumed": [3]}
+    await until(lambda: known(own, behind), timeout_s=30)
+    assert await dead(own) == BAD, "nothing was dropped: the rest of the poison came too"
+    assert (await row(own, 3))["stopped"] is None
+
+
+async def test_a_topic_made_anew_stops_until_the_loss_is_accepted(own: RunningExchange) -> None:
+    topic = topics.intake(PLAN)
+    first = await submitted(own, PLAN, f"STOP-{uuid4()}")
+    await until(lambda: known(own, first), timeout_s=20)
+    admin = declared.administrator(own.kafka_login())
+    for done in admin.delete_topics([topic]).values():
+        await asyncio.to_thread(done.result, 20)
+    await asyncio.sleep(1)
+    await declared.apply(own.kafka_login(), PARTITIONS, [PLAN])
+
+    async def stopped() -> bool:
+        async with own.database() as database:
+            why = await database.fetchval("select min(stopped) from progress where topic = $1", topic)
+        return why is not None and "recreated" in why and f"refex progress reset {topic} --accept-loss" in why
+
+    await until(stopped, timeout_s=90)
+    lost = await submitted(own, PLAN, f"STOP-{uuid4()}")
+    await asyncio.sleep(2)
+    assert not await known(own, lost)
+    assert (await refex(own, "progress", "reset", topic)).code == 2
+    ran = await refex(own, "progress", "reset", topic, "--accept-loss", "--json")
+    assert len(json.loads(ran.stdout)["items"]) == PARTITIONS, ran.stderr
+    await until(lambda: known(own, lost), timeout_s=60)
+    async with own.database() as database:
+        noted = await database.fetch(
+            "select partition, why, by_whom from progress_reset where topic = $1", topic
+        )
+    assert len(noted) == PARTITIONS and all(n["by_whom"] for n in noted)
+    again = await refex(own, "progress", "reset", topic, "--accept-loss", "--json")
+    assert json.loads(again.stdout) == {"items": []}
