@@ -73,9 +73,11 @@ def with_room(service: Service, said: Mapping[str, Any]) -> Service:
     """The service as routing sees it, `said` being the data of its own CBO's stream `capacity`."""
     changes: Data = {}
     if room := said.get("room"):
+        waits = room["status"] == "waitlist"
         changes = {
             "capacity_status": room["status"],
-            "capacity_available": room["available"],
+            # a wait list takes people without a place
+            "capacity_available": room["available"] if room["available"] or not waits else None,
             "capacity_updated": room["updated"],
             "capacity_until": room["until"],
             "capacity_version": room["version"],

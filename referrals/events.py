@@ -101,12 +101,12 @@ class ReferralReopened(_Event, frozen=True, tag="referral-reopened"):
     """The hub takes up again what it had closed; the outcome is in the facts before."""
 
 
-class ExcludedBy(Struct, frozen=True):
+class ExcludedBy(Struct, frozen=True, gc=False):
     rule: str
     detail: str
 
 
-class Candidate(Struct, frozen=True, omit_defaults=True):
+class Candidate(Struct, frozen=True, omit_defaults=True, gc=False):
     service: str
     organization: str
     excluded_by: ExcludedBy | None = None
@@ -141,6 +141,8 @@ class HopRequested(_Event, frozen=True, tag="hop-requested"):
     due_at: datetime
     offer: int = 0
     assigned: bool = False
+    capacity_version: int | None = None
+    """The capacity statement that this request takes a place of; None where the service states no number."""
 
 
 class HopEvent(_Event, frozen=True):

@@ -125,6 +125,7 @@ def _hop_requested(state: Referral, event: e.HopRequested, sealed: bytes, at: da
         due_at=event.due_at,
         offer=event.offer,
         assigned=event.assigned,
+        capacity_version=event.capacity_version,
     )
     return {"hops": (*state.hops, hop), "status": ReferralStatus.REQUESTED, "reason": None, "detail": None}
 

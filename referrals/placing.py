@@ -16,7 +16,9 @@ from referrals.contracts import contracts
 from referrals.coverage import Known
 from referrals.directory import Directory, Service
 from referrals.duplicates import People
+from referrals.receiving import Help, Need, need_of, receiving
 from referrals.route import route
+from referrals.standing import Standings
 from referrals.state import Referral
 from referrals.submission import Submission
 from referrals.wanted import Wanted, coded, personal
@@ -29,7 +31,8 @@ class World(NamedTuple):
     `tombstones`: referral id -> reason, of the cancels that came before their submission.
     `coverage`: the members of this batch and the spells known of them (referrals/coverage.py).
     `people`: what was loaded about the persons of this batch (referrals/duplicates.py).
-    `open`: sealed bytes -> the submission; ValueError when it cannot be. `trust`: service -> 0..1, 1 when absent.
+    `open`: sealed bytes -> the submission; ValueError when it cannot be. `standings`: how each service stands.
+    `helps`: by person and need, who helps already or has helped.
     """
 
     directory: Directory
@@ -38,8 +41,9 @@ class World(NamedTuple):
     hub: str
     seal: Callable[[bytes], bytes]
     open: Callable[[bytes], Submission]
-    trust: Mapping[str, float] = MappingProxyType({})
+    standings: Standings = Standings()
     tombstones: Mapping[UUID, str] = MappingProxyType({})
+    helps: Mapping[Need, tuple[Help, ...]] = MappingProxyType({})
     coverage: Known = Known()
     people: People = People()
 
@@ -56,6 +60,11 @@ class World(NamedTuple):
         made = (hop_requested(state, n, s, at, number, assigned) for n, s in enumerate(services, first))
         return tuple(e.Fact(event) for event in made)
 
+    def receiving(self, referral: UUID, need: Need, at: datetime) -> frozenset[str]:
+        """The organizations that help this person with this need by another referral, or did lately."""
+        days = self.standings.policy.already_receiving_days
+        return receiving(self.helps.get(need, ()), referral, at, days)
+
 
 def hop_requested(
     state: Referral, number: int, service: Service, at: datetime, offer: int, assigned: bool
@@ -69,6 +78,7 @@ def hop_requested(
         due_at=at + contracts()[state.contract].first_response(state.priority),
         offer=offer,
         assigned=assigned,
+        capacity_version=None if service.capacity_available is None else service.capacity_version,
     )
 
 
@@ -111,7 +121,9 @@ def decide(
     """The routing decision; the submission is opened for it once, and not kept."""
     submission = world.open(state.sealed) if state.sealed else None
     asking = wanted(state, submission, at.date(), asked)
-    return route(asking, world.directory, world.loads, at, world.trust)
+    if world.standings.policy.already_receiving == "exclude":
+        asking = asking._replace(receiving=asking.receiving | world.receiving(state.id, need_of(state), at))
+    return route(asking, world.directory, world.loads, at, world.standings)
 
 
 def wanted(

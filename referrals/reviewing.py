@@ -28,8 +28,11 @@ def assign(state: Referral, command: c.Assign, envelope: c.Envelope, world: Worl
     services = [s for s in picked if s is not None and s.active]
     if len(services) < len(picked):
         return c.Rejection(No.UNKNOWN_SERVICE, "pick an active service of the directory")
+    full = (text for s in services if (text := world.standings.full(s, envelope.at.date())))
     if (wrong := _asked_before(state, services)) is not None:
         return wrong
+    if (detail := next(full, None)) is not None:
+        return c.Rejection(No.ILLEGAL, f"{detail}; pick another service")
     chosen = [
         e.Fact(e.ServiceAssigned(service=s.id, organization=s.organization, reason=command.reason))
         for s in services

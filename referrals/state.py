@@ -35,6 +35,7 @@ class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
     assigned: bool = False
     passed_on: bool = False
     attempts: int = 0
+    capacity_version: int | None = None
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True):

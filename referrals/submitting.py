@@ -104,14 +104,16 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
         excluded=submission.excluded_organizations,
         consent_status=submission.consent.status,
         consent_id=submission.consent.id,
-        flags=(*flags(submission, world), *paying.flags),
+        flags=(*flags(submission, envelope, world), *paying.flags),
         match_keys=world.people.keys.get((envelope.organization, envelope.event_id), ()),
     )
 
 
-def flags(submission: Submission, world: World) -> tuple[str, ...]:
+def flags(submission: Submission, envelope: c.Envelope, world: World) -> tuple[str, ...]:
     """What a person should know though it stops nothing."""
     code, coverage = submission.need.code, submission.coverage
+    referral = ids.referral_id(envelope.organization, submission.sender_referral_id)
+    need = (ids.person_key(envelope.organization, submission.person.person_id), submission.need.domain)
     found = {
         "unknown-need-code": code is not None
         and code.code is not None
@@ -121,6 +123,7 @@ def flags(submission: Submission, world: World) -> tuple[str, ...]:
         and world.organizations.get(coverage.payer) != "mco",
         "unknown-preferred-organization": submission.preferred_organization is not None
         and world.organizations.get(submission.preferred_organization) != "cbo",
+        "already-receiving": bool(world.receiving(referral, need, envelope.at)),
     }
     return tuple(name for name, holds in found.items() if holds)
 

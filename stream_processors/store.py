@@ -16,10 +16,11 @@ from referrals.commands import CoverageReached
 from referrals.covering import MEMBER
 from referrals.state import Referral
 from referrals.streams import Stream
-from stream_processors import rows
+from stream_processors import rows, service_record
 from stream_processors.decode import Arrival, Poison
 from stream_processors.members import load_members, member_keys
 from stream_processors.persons import load_people
+from stream_processors.receiving import load_helps
 from stream_processors.work import Loaded, Work
 
 SQL = queries("stream_processors", "store.sql")
@@ -61,6 +62,7 @@ async def load(connection: Connection, records: Sequence[Arrival | Poison], matc
         tombstones=await _tombstones(connection, set(wanted) - known.keys()),
         people=await load_people(connection, records, known, match_secret),
         members=members,
+        helps=await load_helps(connection, arrivals, known.values()),
     )
 
 
@@ -81,6 +83,8 @@ async def save(connection: Connection, work: Work, webhooks: frozenset[str]) -> 
     await _many(connection, "insert_rejections", rejected)
     await _many(connection, "insert_dead_letters", [rows.dead_row(p) for p in work.dead])
     await _many(connection, "insert_deliveries", rows.delivery_rows(work, webhooks))
+    pause_after = work.standings.policy.pause_after_expiries
+    await service_record.save(connection, work.told, webhooks, work.world.hub, pause_after)
     await connection.execute(SQL["save_lanes"], list(work.lanes), list(work.lanes.values()))
 
 

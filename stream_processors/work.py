@@ -22,11 +22,15 @@ from referrals.evolve import evolve
 from referrals.ids import origin_id
 from referrals.lifecycle import decide
 from referrals.placing import World
+from referrals.receiving import Help, Need
+from referrals.service_record import CAPACITY
 from referrals.state import Referral
 from referrals.streams import Stream
 from referrals.streams import record as recorded
 from referrals.words import Channel
 from stream_processors.decode import EXCHANGE, Arrival, Poison, Raw
+from stream_processors.receiving import Helps
+from stream_processors.service_record import Told
 
 Key = tuple[str, UUID]
 
@@ -41,6 +45,7 @@ class Loaded(NamedTuple):
     tombstones: Mapping[UUID, str] = MappingProxyType({})
     people: People = People()
     members: Mapping[Key, UUID] = MappingProxyType({})
+    helps: Mapping[Need, tuple[Help, ...]] = MappingProxyType({})
 
 
 class Written(NamedTuple):
@@ -83,11 +88,16 @@ class Work:
         self.near = {key: set(found) for key, found in loaded.people.near.items()}
         self.earlier = dict(loaded.people.earlier)
         people = loaded.people._replace(near=self.near, earlier=self.earlier)
+        self.helps = Helps(loaded.helps)
+        self.standings = world.standings.child()
+        self.told = Told(self.standings, world.directory)
         self.world = world._replace(
             loads=self.loads,
             tombstones=self.tombstones,
             people=people,
             coverage=Known(loaded.members, self._spells),
+            helps=self.helps,
+            standings=self.standings,
         )
         self.referrals: dict[UUID, Referral] = dict(loaded.referrals)
         self.changed: dict[UUID, None] = {}
@@ -134,11 +144,13 @@ class Work:
             self._reject(arrival, decision)
             return
         for fact in decision:
-            state = evolve(state, arrival.stream_id, fact, arrival.envelope.at)
+            before, state = state, evolve(state, arrival.stream_id, fact, arrival.envelope.at)
             self._note(arrival, state, fact)
+            self.told.fact(before, state, fact.event, arrival.envelope.at)
         if state is not None and decision:
             self.referrals[state.id] = state
             self.changed[state.id] = None
+            self.helps.note(state)
             if state.id in self.earlier:
                 self.earlier[state.id] = earlier(state)
         outcome = "applied" if decision else "no-effect"
@@ -206,6 +218,8 @@ class Work:
         )
         self.streams[key] = after
         self.recorded[key] = envelope
+        if command.kind == CAPACITY:
+            self.told.capacity(command.stream_id, after.tenant, fact.data, envelope.at)
         data = msgspec.json.encode(fact.data)
         self._other(arrival.lane, key, after.version, fact.type, envelope, data, fact.sealed)
         self.inbox.append(InboxRow(arrival, "applied", version=after.version))

@@ -89,6 +89,15 @@ where coalesce((routing ->> 'active')::boolean, true)
 order by (id = any ($3::uuid[])) desc, routing ->> 'name', id
 limit 200
 
+-- A CBO's own active services, as api/directory.py lists them.
+-- name: own_services
+select s.id, s.body::text as body, c.data::text as said
+from service s
+left join stream c on c.kind = 'capacity' and c.id = s.id and c.tenant = s.tenant
+where s.tenant = $1 and s.active and s.id > $2
+order by s.id
+limit $3
+
 -- Aggregates, as the reader.
 -- name: by_county
 select coalesce(state ->> 'county', '') as name, count(*) as count from referral group by 1

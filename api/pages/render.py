@@ -22,13 +22,14 @@ HOMES = {t: f"/{t}" for t in ("clinic", "mco", "cbo", "hub", "state", "operator"
 NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     "clinic": (("/clinic", "nav.clinic"), ("/clinic/new", "nav.clinic-new")),
     "platform": (("/clinic", "nav.clinic"), ("/clinic/new", "nav.clinic-new")),
+    "cbo": (("/cbo", "nav.cbo"), ("/cbo/services", "nav.cbo-services")),
     "mco": (("/mco", "nav.mco"), ("/clinic", "nav.mco-sent"), ("/clinic/new", "nav.clinic-new")),
 }
 # what a page may say after a redirect (`?done=`): the code is also its string, `flash.<code>`
 FLASHES = (
     *("sent", "cancelled", "accept", "reject", "start", "hold", "resume", "complete", "fail", "note"),
     *("contact", "cancel", "transfer", "correct", "reopen", "passed-on"),
-    *("assigned", "offered", "closed", "told", "linked", "pending", "logged-out"),
+    *("assigned", "offered", "closed", "told", "linked", "room", "pending", "logged-out"),
 )
 
 

@@ -3,7 +3,7 @@
 Must never hold a handler, nor a page that somebody may see whom its line does not name.
 """
 
-from api.pages import cbo, clinic, clinic_new, front, hub, hub_acts, hub_links, mco, watch
+from api.pages import cbo, clinic, clinic_new, front, hub, hub_acts, hub_links, mco, room, watch
 from api.routing import ANYONE, EVERYONE, RECIPIENTS, SENDERS, Handler, Route
 
 PLAN, HUB, STATE, OPERATOR = (frozenset({t}) for t in ("mco", "hub", "state", "operator"))
@@ -30,6 +30,9 @@ ROUTES: tuple[Route, ...] = (
     _page("GET", "/cbo/referrals/{id}", cbo.one, "read", RECIPIENTS),
     _page("GET", "/cbo/referrals/{id}/{action}", cbo.question, "respond", RECIPIENTS),
     _page("POST", "/cbo/referrals/{id}/{action}", cbo.answer, "respond", RECIPIENTS),
+    _page("GET", "/cbo/services", room.index, "directory", RECIPIENTS),
+    _page("GET", "/cbo/services/{id}", room.one, "directory", RECIPIENTS),
+    _page("POST", "/cbo/services/{id}", room.change, "capacity", RECIPIENTS),
     _page("GET", "/mco", mco.plan, "measure", PLAN),
     _page("GET", "/mco/measures/{measure}", mco.behind, "measure", PLAN),
     _page("GET", "/mco/referrals/{id}", mco.one, "read", PLAN),

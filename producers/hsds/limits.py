@@ -4,24 +4,25 @@ Comes in: a cleaned HSDS service. Goes out: the fields of a Service that limit i
 absent or unreadable limits nobody.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from producers.hsds.report import Where
+from referrals.check import parse_time
+from referrals.wanted import policy
 
+LAST_SECOND = 2**31
 NO_INTERPRETER = frozenset({"", "no", "none", "n/a", "na", "not available", "unavailable", "false"})
 
 
 def limits(where: Where, body: dict[str, Any]) -> dict[str, Any]:
     """The fields of Service by name; what is unreadable is noted and left out of the record too."""
-    status, updated = _capacity(body)
     return {
         "minimum_age": _age(where, body, "minimum_age"),
         "maximum_age": _age(where, body, "maximum_age"),
         "interpretation": _interpretation(body.get("interpretation_services")),
         "assured_date": _day(where, body, "assured_date"),
-        "capacity_status": status,
-        "capacity_updated": updated,
+        **_capacity(body),
     }
 
 
@@ -61,15 +62,30 @@ def _day(where: Where, body: dict[str, Any], field: str) -> str | None:
         return None
 
 
-def _capacity(body: dict[str, Any]) -> tuple[str | None, str | None]:
-    """HSDS 3.1 capacities: any unit with room is room; none at all is a wait list where a wait time is given."""
+def _capacity(body: dict[str, Any]) -> dict[str, Any]:
+    """HSDS 3.1 capacities: any unit with room is room; none at all is a wait list where a wait time is given.
+
+    Free places are counted while the source's own count is fresh, from the second at which it was made.
+    """
     rows = [r for r in body.get("capacities") or () if isinstance(r, dict)] if _is_list(body) else []
     said = [(number(r.get("available")), r.get("updated")) for r in rows]
     known = [(n, str(at)) for n, at in said if n is not None and at is not None]
     if not known:
-        return None, None
-    full = "waitlist" if body.get("wait_time") else "no-capacity"
-    return "capacity" if any(n > 0 for n, _ in known) else full, max(at for _, at in known)
+        return {}
+    updated = max(at for _, at in known)
+    free = int(sum(n for n, _ in known if n > 0))
+    if not any(n > 0 for n, _ in known):
+        return {
+            "capacity_status": "waitlist" if body.get("wait_time") else "no-capacity",
+            "capacity_updated": updated,
+        }
+    made = {"capacity_status": "capacity", "capacity_updated": updated}
+    when = parse_time(updated)
+    if when is None or not 0 <= when.timestamp() < LAST_SECOND or free < 1:
+        return made
+    until = when.date() + timedelta(days=policy().capacity_fresh_days)
+    counted = {"capacity_available": free, "capacity_version": int(when.timestamp())}
+    return made | counted | {"capacity_until": until.isoformat()}
 
 
 def _is_list(body: dict[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from producers import envelope, hsds
 from producers.envelope import Said
 from producers.hsds.upsert import InForce, Plan, plan, records
 from stream_processors.world import WorldKeeper
-from tests.support.api import Api, new
+from tests.support.api import PASSWORD, Api, new
 from tests.support.hsds_package import TABLES, write
 
 pytestmark = pytest.mark.real
@@ -300,6 +300,37 @@ async def test_a_cbo_that_closed_stays_closed_when_its_directory_is_imported_aga
     async with api.owner() as owner:
         world = await WorldKeeper().current(owner)
     assert world.directory.services[first[0]].capacity_status == "no-capacity"
+
+
+async def test_a_cbo_says_it_on_its_page(api: Api) -> None:
+    (id,) = await publish(api, "safe-a", listing("safe-a", 70))
+    (foreign,) = await publish(api, "food-b", listing("food-b", 71))
+    path = f"/cbo/services/{id}"
+    async with api.http() as http:
+        await http.post("/login", data={"email": "staff@safe-a.example.org", "password": PASSWORD})
+        listed = (await http.get("/cbo/services")).text
+        assert path in listed and foreign not in listed
+        form = (await http.get(path)).text
+        token = {"csrf": form.partition('name="csrf" value="')[2].partition('"')[0]}
+        done = await http.post(path, data=token | {"status": "capacity", "available": "2", "note": "Ring"})
+        assert (done.status_code, done.headers["location"]) == (303, f"{path}?done=room")
+        assert "2 free places" in (await http.get(path)).text
+        shut = {"closed_from": TODAY.isoformat(), "closed_to": "", "closed_reason": "Flood"}
+        assert (await http.post(path, data=token | shut)).status_code == 303
+        page = (await http.get(path)).text
+        assert "Flood" in page and f'value="{TODAY.isoformat()}/"' in page
+        wrong = await http.post(path, data=token | {"status": "no-capacity", "available": "many"})
+        assert wrong.status_code == 422 and 'href="#available"' in wrong.text
+        wrong = await http.post(path, data=token | {"closed_from": "2026-12-05", "closed_to": "2026-12-04"})
+        assert wrong.status_code == 422 and 'href="#closed_to"' in wrong.text
+        assert (await http.post(path, data={"status": "capacity"})).status_code == 403, "no token"
+        for other in (foreign, str(uuid4()), "x"):
+            assert (await http.get(f"/cbo/services/{other}")).status_code == 404
+            said = await http.post(f"/cbo/services/{other}", data=token | {"status": "capacity"})
+            assert said.status_code == 404
+        assert (await http.post(path, data=token | {"reopen": f"{TODAY.isoformat()}/"})).status_code == 303
+    (now,) = await found(api, q="safe 70")
+    assert (now["capacity"]["available"], now["capacity"]["closures"]) == (2, [])
 
 
 async def test_history_alone_makes_every_row_of_the_directory(api: Api) -> None:

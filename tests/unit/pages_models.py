@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from api.pages import cards, cbo_models, clinic_models, front_models, hub_models, plan_models, watch_models
+from api.pages import (
+    cards,
+    cbo_models,
+    clinic_models,
+    front_models,
+    hub_models,
+    plan_models,
+    room_models,
+    watch_models,
+)
 from api.pages.forms import form
 from api.pages.show import Show
 from api.pages.text import Text
@@ -99,7 +108,17 @@ def _cbo(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
     counts = {"new": 2, "working": 3, "done": 1}
     story = [e for e in events(says) if e["type"].startswith("hop-")]
     working = [offered(s, says) for s in ("accepted", "in-progress", "on-hold")]
+    closed = [{"from": "2026-11-20", "to": "2026-12-02", "reason": says}, {"from": "2027-01-01"}]
+    room = {"status": "capacity", "available": 3, "until": "2026-12-24", "note": says, "updated": ago(days=2)}
+    listed = {"id": "s1", "name": says or "Groceries", "capacity": room | {"closures": closed}}
+    silent = {"id": "s2", "name": says or "Meals"}
+    wrong = form({"available": says or "many"}, {"available": "Enter a number", "closed_to": "Enter a day"})
     return {
+        "cbo_services.html": [
+            room_models.services(show, [listed, silent], none | {"next_href": "/cbo/services?cursor=x"}),
+            room_models.services(show, [], none),
+        ],
+        "cbo_service.html": [room_models.one(show, listed, wrong), room_models.one(show, silent, form({}))],
         "cbo_inbox.html": [
             cbo_models.inbox(show, [late, offered("requested", says)], counts, "new", none),
             cbo_models.inbox(show, working, counts, "working", none),

@@ -21,7 +21,7 @@ from api.pages import (
     when,
 )
 from api.pages.text import LANGUAGES, Text, chosen, strings
-from referrals import matching, rules, words
+from referrals import capacity, matching, rules, standing, words
 from referrals.measures import definitions
 
 FOLDER = Path(str(resources.files("api")))
@@ -33,12 +33,13 @@ FAMILIES: dict[str, set[str]] = {
     "priority": set(words.PRIORITIES),
     "consent": set(words.CONSENT_STATUSES),
     "event": set(timeline.ICONS),
-    "rule": {name for name, _ in rules.RULES},
+    "rule": {name for name, _ in (*rules.RULES, *standing.SHUT)},
     "hub-next": set(words.table("review_reasons")),
     "measure": set(definitions()),
     "measure-title": set(definitions()),
     "field": {*matching.policy().weights, "person_id", "confirmed_link"},
     "cbo-sentence": {str(s) for s in words.HopStatus},
+    "room-status": set(capacity.STATUSES),
 }
 # keys that code puts together from a literal and a code of its own tables
 MADE = {
