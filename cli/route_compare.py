@@ -1,8 +1,8 @@
 """`refex route --compare`: past referrals decided again under another policy, without effect.
 
 Comes in: a policy file, a running exchange read under the reader's role. Goes out: how many would go elsewhere, by
-need, with examples by id. Both policies see today's directory, records and loads, so that only the policy differs. Must never
-write, nor print anything about a person.
+need, with examples by id. Both policies see today's directory, records and loads, so that only the policy differs.
+Must never write, nor print anything about a person.
 """
 
 from collections import Counter

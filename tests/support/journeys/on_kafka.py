@@ -159,6 +159,10 @@ async def _cover(play: OnKafka, step: Step, content: dict[str, Any]) -> None:
         await publisher.cover(play.story.own(content["member_id"]), first, until_, spell=content["spell"])
 
 
+async def _capacity(play: OnKafka, step: Step, content: dict[str, Any]) -> None:
+    await play.ask(step, "PUT", f"/v1/services/{play.story.service(step.who)}/capacity", content)
+
+
 SAID: dict[str, Callable[[OnKafka, Step, dict[str, Any]], Awaitable[None]]] = {
     "submit": _submit,
     "amend": _amend,
@@ -167,4 +171,5 @@ SAID: dict[str, Callable[[OnKafka, Step, dict[str, Any]], Awaitable[None]]] = {
     "assign": _assign,
     "wait": _wait,
     "cover": _cover,
+    "capacity": _capacity,
 }
