@@ -34,6 +34,7 @@ class RejectionReason(StrEnum):
     INVALID = "invalid"
     CLOSED = "closed"
     TAKEN = "taken"
+    NOT_AUTHORIZED = "not-authorized"
 
 
 NEXT_STEP: dict[str, str] = {
@@ -54,5 +55,6 @@ NEXT_STEP: dict[str, str] = {
     "stale": "read the referral again and answer the version you see",
     "illegal": "read the referral again; its status does not allow this action",
     "closed": "the referral is closed; send a new one",
+    "not-authorized": "the plan must approve first; next_action says who must act, and by when",
     "taken": "another organization helps with this referral; do not contact the person",
 }

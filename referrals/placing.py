@@ -4,15 +4,15 @@ Comes in: the referral, the world as loaded, whom this event has just tried. Goe
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
+from referrals import approval, ids
 from referrals import events as e
-from referrals import ids
 from referrals.commands import Envelope
-from referrals.contracts import contracts
+from referrals.contracts import contract_of
 from referrals.coverage import Known
 from referrals.directory import Directory, Service
 from referrals.duplicates import People
@@ -22,6 +22,8 @@ from referrals.standing import Standings
 from referrals.state import Referral
 from referrals.submission import Submission
 from referrals.wanted import Wanted, coded, personal
+
+A_YEAR = timedelta(days=366)
 
 
 class World(NamedTuple):
@@ -69,15 +71,19 @@ class World(NamedTuple):
 def hop_requested(
     state: Referral, number: int, service: Service, at: datetime, offer: int, assigned: bool
 ) -> e.HopRequested:
-    """The n-th hop: its id follows from the referral and n, its deadline from the contract and priority."""
+    """The n-th hop: its id follows from the referral and n, its deadline from contract, priority and closures."""
+    closures, contract = closed_soon(service, at), contract_of(state.contract)
+    due = contract.due("first-response", state.priority, at, contract.calendar.closed(closures))
+    assert due is not None, "every contract has this clock"
     return e.HopRequested(
         hop=str(ids.hop_id(state.id, number)),
         number=number,
         organization=service.organization,
         service=service.id,
-        due_at=at + contracts()[state.contract].first_response(state.priority),
+        due_at=due,
         offer=offer,
         assigned=assigned,
+        closures=closures,
         capacity_version=None if service.capacity_available is None else service.capacity_version,
     )
 
@@ -93,17 +99,27 @@ def place(
 
     `offer`: one more is asked in this round, which is still open.
     """
-    contract = contracts()[state.contract]
+    asking, contract = approval.ask(state, envelope.at), contract_of(state.contract)
+    if approval.is_denied(state):
+        return (approval.not_authorized(),)
+    if approval.holds_back(state):
+        return asking
     room = contract.hop_limit - len(state.hops)
     if room <= 0:
         detail = f"{len(state.hops)} organizations were asked; the contract allows no more"
         return (e.Fact(e.ReviewNeeded(reason="hop-limit", detail=detail)),)
     decision = decide(state, envelope.at, world, asked)
     if (review := _review(state, decision)) is not None:
-        return (e.Fact(decision), e.Fact(review))
+        return (*asking, e.Fact(decision), e.Fact(review))
     most = 1 if offer else min(room, contract.asked_at_once(state.priority))
     chosen = [world.directory.services[id] for id in offered(decision, most)]
-    return (e.Fact(decision), *world.requests(state, chosen, envelope.at, offer))
+    return (*asking, e.Fact(decision), *world.requests(state, chosen, envelope.at, offer))
+
+
+def closed_soon(service: Service, at: datetime) -> tuple[tuple[str, str], ...]:
+    """The dated closures that stop a recipient's clocks; one without an end would stop them for ever."""
+    first, last = at.date().isoformat(), (at + A_YEAR).date().isoformat()
+    return tuple((a, b) for a, b in service.closures if first <= b <= last)
 
 
 def offered(decision: e.RoutingDecided, most: int) -> list[str]:

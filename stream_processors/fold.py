@@ -15,6 +15,7 @@ from referrals.evolve import evolve
 from referrals.service_record import CAPACITY
 from referrals.state import Referral
 from referrals.streams import Stream
+from referrals.timing import tells_hub
 from stream_processors.service_record import Told
 
 REFERRAL = "referral"
@@ -72,5 +73,5 @@ def _referral(facts: Sequence[LogRow]) -> Folded:
         before, state = state, evolve(state, fact.stream_id, Fact(event, fact.sealed), fact.at)
         told.fact(before, state, event, fact.at)
         decision = fact.data if fact.type == "routing-decided" else decision
-        reviewed = reviewed or fact.type == "review-needed"
+        reviewed = reviewed or tells_hub(event, state.hub)
     return Folded(facts, told, referral=state, decision=decision, reviewed=reviewed)

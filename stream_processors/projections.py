@@ -36,7 +36,7 @@ def _hops(f: Folded) -> Rows:
 
 
 def _deadlines(f: Folded) -> Rows:
-    return [rows.deadline_row(f.referral)] if f.referral and f.referral.response_due else []
+    return rows.deadline_rows(f.referral) if f.referral else []
 
 
 def _match_keys(f: Folded) -> Rows:

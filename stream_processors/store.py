@@ -111,10 +111,15 @@ async def _save_referrals(connection: Connection, work: Work) -> None:
         raise Overtaken("a referral's version moved under its lane lock")
     await _save_persons(connection, work)
     await _many(connection, "save_hops", [row for r in changed for row in rows.hop_rows(r, before.get(r.id))])
-    due = [rows.deadline_row(r) for r in changed if r.response_due is not None]
-    idle = [r.id for r in changed if r.response_due is None and r.id in before]
-    if idle:
-        await connection.execute(SQL["clear_deadlines"], idle)
+    await _save_deadlines(connection, work)
+
+
+async def _save_deadlines(connection: Connection, work: Work) -> None:
+    """What is still to come due, as it is now: rows of another generation go, the same one stays as it stands."""
+    timed = [work.referrals[i] for i in dict.fromkeys((*work.changed, *work.timed))]
+    due = [row for r in timed for row in rows.deadline_rows(r)]
+    if known := [r.id for r in timed if r.id in work.loaded.referrals]:
+        await connection.execute(SQL["clear_deadlines"], known, *columns([row[:3] for row in due], 3))
     await _many(connection, "save_deadlines", due)
 
 

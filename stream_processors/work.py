@@ -24,9 +24,10 @@ from referrals.lifecycle import decide
 from referrals.placing import World
 from referrals.receiving import Help, Need
 from referrals.service_record import CAPACITY
-from referrals.state import Referral
+from referrals.state import Hop, Referral
 from referrals.streams import Stream
 from referrals.streams import record as recorded
+from referrals.timing import tells_hub
 from referrals.words import Channel
 from stream_processors.decode import EXCHANGE, Arrival, Poison, Raw
 from stream_processors.receiving import Helps
@@ -102,6 +103,7 @@ class Work:
         self.referrals: dict[UUID, Referral] = dict(loaded.referrals)
         self.changed: dict[UUID, None] = {}
         self.decisions: dict[UUID, bytes] = {}
+        self.timed: dict[UUID, None] = {}
         self.reviewed: set[UUID] = set()
         self.streams: dict[Key, Stream] = dict(loaded.streams)
         self.recorded: dict[Key, c.Envelope] = {}
@@ -147,6 +149,8 @@ class Work:
             before, state = state, evolve(state, arrival.stream_id, fact, arrival.envelope.at)
             self._note(arrival, state, fact)
             self.told.fact(before, state, fact.event, arrival.envelope.at)
+        if state is not None and isinstance(command, c.DeadlineDue):
+            self.timed[state.id] = None  # also a stale one: its row is put right
         if state is not None and decision:
             self.referrals[state.id] = state
             self.changed[state.id] = None
@@ -171,7 +175,7 @@ class Work:
         event = fact.event
         if isinstance(event, e.RoutingDecided):
             self.decisions[state.id] = msgspec.json.encode(event)
-        if isinstance(event, e.ReviewNeeded):
+        if tells_hub(event, state.hub):
             self.reviewed.add(state.id)
         if isinstance(event, e.HopRequested):
             self.loads[event.organization] = self.loads.get(event.organization, 0) + 1
@@ -192,7 +196,7 @@ class Work:
                 envelope=arrival.envelope,
                 tenant=state.sender,
                 sender=state.sender,
-                recipients=(hop.organization,) if hop else (),
+                recipients=_recipients(state, event, hop),
                 payer=state.payer,
                 status=str(state.status),
                 data=msgspec.json.encode(event),
@@ -294,6 +298,12 @@ class Work:
     def _next(self, lane: int) -> int:
         self.lanes[lane] += 1
         return self.lanes[lane]
+
+
+def _recipients(state: Referral, event: e.Event, hop: Hop | None) -> tuple[str, ...]:
+    """Whom a fact concerns besides sender and payer: the hop's organization, and the hub where a clock tells it."""
+    told = (state.hub,) if isinstance(event, e.ClockEvent) and tells_hub(event, state.hub) else ()
+    return tuple(dict.fromkeys(((hop.organization,) if hop else ()) + told))
 
 
 def _origin(raw: Raw) -> UUID:

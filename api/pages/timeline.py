@@ -43,7 +43,11 @@ ICONS: dict[str, tuple[str, bool]] = {
     "contact-made": ("phone", False),
     "service-delivered": ("heart", False),
     "note-added": ("note", False),
-    "authorization-decided": ("note", False),
+    "authorization-requested": ("note", True),
+    "authorization-decided": ("note", True),
+    "reminder-due": ("clock", False),
+    "deadline-missed": ("alert", True),
+    "deadline-escalated": ("alert", True),
 }
 # What the exchange itself finds, whoever's record it was that made it look.
 OURS = frozenset({"routing-decided", "hop-requested", "duplicate-suspected"})
@@ -65,6 +69,8 @@ CODES: dict[str, tuple[tuple[str, str], ...]] = {
     "hop-superseded": (("reason", "told_reasons"),),
     "referral-closed": (("outcome", "outcomes"), ("need", "need_outcomes")),
 }
+
+CLOCKS = ("reminder-due", "deadline-missed", "deadline-escalated")
 
 
 def entries(show: Show, events: Iterable[View], hops: Iterable[View] = ()) -> list[Model]:
@@ -109,7 +115,22 @@ def _detail(show: Show, kind: str, data: dict[str, Any]) -> str:
         said.append(show.text("event.review-on", date=data["review_date"]))
     if kind == "contact-made" and data.get("reached") is not None:
         said.append(show.text("event.reached" if data["reached"] else "event.not-reached"))
+    if kind in CLOCKS:
+        said.append(show.text.of("clock", str(data.get("kind"))))
+    if kind == "authorization-decided":
+        said += approved(show, data)
     if kind == "duplicate-suspected":
         said += likeness.said(show, data)
     said.append(str(data.get("note") or ""))
     return ". ".join(s for s in said if s)
+
+
+def approved(show: Show, data: View) -> list[str]:
+    """How the plan decided, in words: the decision, units, dates."""
+    days = (data.get("from"), data.get("to"))
+    units = data.get("units")
+    return [
+        show.text.of("approval", str(data.get("status"))),
+        show.text("approval-units", units=f"{units:g}") if units else "",
+        show.text("approval-days", first=days[0] or "...", last=days[1] or "...") if any(days) else "",
+    ]

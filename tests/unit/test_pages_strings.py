@@ -22,7 +22,9 @@ from api.pages import (
 )
 from api.pages.text import LANGUAGES, Text, chosen, strings
 from referrals import capacity, matching, rules, standing, words
+from referrals.contracts import CLOCKS
 from referrals.measures import definitions
+from referrals.timing import HOLD_REVIEW
 
 FOLDER = Path(str(resources.files("api")))
 # family of keys -> the codes that must have a string; looked up by code at run time
@@ -39,6 +41,8 @@ FAMILIES: dict[str, set[str]] = {
     "measure-title": set(definitions()),
     "field": {*matching.policy().weights, "person_id", "confirmed_link"},
     "cbo-sentence": {str(s) for s in words.HopStatus},
+    "clock": {*CLOCKS, HOLD_REVIEW},
+    "approval": set(words.AUTHORIZATIONS),
     "room-status": set(capacity.STATUSES),
 }
 # keys that code puts together from a literal and a code of its own tables
