@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from api import views
-from api.bodies import ResponseBody
+from api.bodies import AuthorizationBody, ResponseBody
 from api.principal import Principal
 from api.submitting import merge
 from avro_schemas import topics
@@ -176,9 +176,10 @@ class InMemory:
         )
 
     def _due(self, step: Step) -> datetime:
-        hop = self.state(step.referral).response_due
-        assert hop is not None, f"step {step.step}: nothing is due"
-        return hop.due_at
+        """When the deadline that the step waits for comes due."""
+        due = {row[1]: row[3] for row in rows.deadline_rows(self.state(step.referral))}
+        found: datetime = due[step.content["deadline"]]
+        return found
 
     def said(self, step: Step, occurred_at: datetime | None = None) -> Said:
         """The envelope of a step: through HTTP as the API vouches, else as the sender's own topic says."""
@@ -267,6 +268,13 @@ def _capacity(play: InMemory, step: Step, content: dict[str, Any]) -> list[Recor
     return [envelope.capacity_changed(play.said(step), UUID(play.story.service(step.who)), content)]
 
 
+def _authorize(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]:
+    said = msgspec.to_builtins(msgspec.convert(content, AuthorizationBody))
+    details = {k: v for k, v in said.items() if k not in ("status", "number")}
+    referral, number = play.story.referral(step.referral), said.get("number", "")
+    return [envelope.authorized(play.said(step), referral, said["status"], number, details)]
+
+
 SAID: dict[str, Callable[[InMemory, Step, dict[str, Any]], list[Record]]] = {
     "submit": _submit,
     "amend": _amend,
@@ -275,5 +283,6 @@ SAID: dict[str, Callable[[InMemory, Step, dict[str, Any]], list[Record]]] = {
     "assign": _assign,
     "wait": _deadline,
     "cover": _cover,
+    "authorize": _authorize,
     "capacity": _capacity,
 }
