@@ -97,6 +97,11 @@ def next_action(state: Referral, contract: Contract | None = None) -> NextAction
     return NextAction(hop.organization, what, due.get(clock) if clock != FIRST_RESPONSE else hop.due_at)
 
 
+def notice_due(state: Referral, at: datetime) -> datetime | None:
+    """By when a fact recorded now must have reached whom it concerns; None when the contract has no such clock."""
+    return contract_of(state.contract).due("notices", state.priority, at)
+
+
 # Status of the open hop -> what is to be done by its organization, and the clock that says by when.
 NEXT = {
     HopStatus.REQUESTED: ("answer", FIRST_RESPONSE),
