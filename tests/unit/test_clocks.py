@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from referrals import commands as c
 from referrals import events as e
 from referrals.business_time import between, is_open
-from referrals.clocks import Deadline, NextAction, deadlines, next_action, running
+from referrals.clocks import CONTACT_PROHIBITED, Deadline, NextAction, deadlines, next_action, running
 from referrals.contracts import contract_for, contract_of, contracts, span_of
 from referrals.evolve import evolve
 from referrals.lifecycle import decide
@@ -182,6 +183,11 @@ def test_a_closed_recipient_is_not_late_while_it_is_closed() -> None:
     shut = world(service("pantry-1", closures=closures[1:]))
     assigned = act(state, c.Assign(PANTRIES[0].id), "hub", w=shut)[0]
     assert assigned.hops[0].due_at == local("04T17:00"), "a closure without an end does not stop the clock"
+
+
+def test_nobody_is_hurried_to_contact_a_person_who_must_not_be_contacted() -> None:
+    state = structs.replace(accepted(), flags=(CONTACT_PROHIBITED,))
+    assert {clock.kind for clock in running(state)} == {"service-start", "closure"}
 
 
 def test_an_amended_priority_moves_the_end_to_end_clocks() -> None:
