@@ -128,6 +128,7 @@ def test_a_reminder_comes_before_the_end_and_once() -> None:
 
 
 def test_a_missed_deadline_is_told_then_escalated_to_the_hub_and_ends_nothing() -> None:
+    assert "service-start.escalation" not in due(accepted()), "nothing is escalated before it is missed"
     state, events = come(accepted(), "service-start")
     [missed] = [x for x in events if isinstance(x, e.DeadlineMissed)]
     assert missed.told == (state.hops[0].organization, "hub") and missed.hop == state.hops[0].hop
@@ -183,6 +184,13 @@ def test_a_closed_recipient_is_not_late_while_it_is_closed() -> None:
     shut = world(service("pantry-1", closures=closures[1:]))
     assigned = act(state, c.Assign(PANTRIES[0].id), "hub", w=shut)[0]
     assert assigned.hops[0].due_at == local("04T17:00"), "a closure without an end does not stop the clock"
+
+
+def test_a_due_time_is_a_whole_second_and_never_before_its_time() -> None:
+    moment = NOW + timedelta(microseconds=1)
+    ends = due(sent(moment, priority="stat"))["acceptance"]
+    assert ends.due_at == NOW + 6 * HOUR + timedelta(seconds=1)
+    assert ends.due_at - datetime(2020, 1, 1, tzinfo=UTC) == timedelta(seconds=ends.generation)
 
 
 def test_nobody_is_hurried_to_contact_a_person_who_must_not_be_contacted() -> None:
