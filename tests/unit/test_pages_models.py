@@ -254,7 +254,7 @@ def test_a_status_is_one_plain_sentence() -> None:
     both = referral(hops=[hop(), hop(organization="riverside-clinic"), hop("rejected")])
     assert "Harvest Food Bank and Riverside Clinic - due" in SHOW.sentence(both)
     closed = referral("failed", hops=[hop("rejected")], outcome={"code": "no-service-found"})
-    assert SHOW.sentence(closed) == "Closed by a navigator: No service found"
+    assert SHOW.sentence(closed) == "Closed without an organization: No service found"
     held = referral("on-hold", hops=[hop("on-hold", reason="waitlist")])
     assert SHOW.sentence(held) == "On hold at Harvest Food Bank: On our waitlist"
 
