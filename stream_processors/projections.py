@@ -101,7 +101,6 @@ NOT_PROJECTIONS: dict[str, str] = {
     "dead_letter": "a record that could not be read, kept whole to be replayed",
     "progress": "where each partition stands",
     "progress_reset": "what operators gave up, and when",
-    "worker_run": "how each worker's last run ended",
     "relay_position": "how far history is published",
     "relay_end": "how far history is published",
     "directory_change": "where each worker's snapshot of the directory goes on reading",

@@ -8,6 +8,7 @@ from typing import Any
 
 from api.pages import likeness, when
 from api.pages.show import Model, Show, View
+from referrals import words
 
 # event type -> icon, and whether it is a step of the loop (drawn in the accent colour)
 ICONS: dict[str, tuple[str, bool]] = {
@@ -86,6 +87,9 @@ def who(show: Show, event: View) -> str:
     if actor.get("channel") in ("timer", "exchange") or event["type"] in OURS:
         return show.text("exchange")
     name = show.organization(actor.get("organization"))
+    if actor.get("on_behalf_of") and actor.get("channel") in words.ASSISTED:
+        said, how = show.organization(actor["on_behalf_of"]), show.text(f"channel.{actor['channel']}")
+        return show.text("event.told", who=name, organization=said, how=how)
     return f"{name} ({actor['user_name']})" if actor.get("user_name") else name
 
 

@@ -28,7 +28,7 @@ from api.pages.watch_models import state
 from referrals import words
 from referrals.transitions import allowed_actions
 from referrals.words import HopStatus
-from tests.unit.pages_samples import NOW, ago, decision, events, hop, offered, referral, rows
+from tests.unit.pages_samples import NOW, ago, decision, event, events, hop, offered, referral, rows
 
 SHOW = Show(Text(), NOW, {"harvest-food-bank": "Harvest Food Bank", "riverside-clinic": "Riverside Clinic"})
 
@@ -109,6 +109,25 @@ def test_buttons_follow_the_transition_table(status: HopStatus) -> None:
     assert ("accept" in shown) == ("accept" in allowed)
     assert ("close" in shown) == ("complete" in allowed)
     assert set(shown) <= {b.name for b in cards.BUTTONS if set(b.needs) & allowed}
+
+
+def test_while_the_plan_decides_the_pages_say_so_and_offer_no_start() -> None:
+    action = {"who": "golden-health-plan", "what": "authorize", "due_at": NOW + timedelta(days=3)}
+    waiting = cards.card(SHOW, offered("accepted", next_action=action))
+    names = {b["name"] for b in waiting["actions"]}
+    assert "start" not in names and "close" in names
+    assert (waiting["sentence"], waiting["due"]) == ("The health plan must approve before you start", None)
+    said = SHOW.sentence(referral(status="received", hops=[], next_action=action))
+    assert said == "Waiting for approval by the health plan - due in 3 days"
+
+
+def test_by_when_the_next_thing_must_happen_is_said_in_words() -> None:
+    start = {"who": "harvest-food-bank", "what": "start", "due_at": NOW + timedelta(days=9)}
+    card = cards.card(SHOW, offered("accepted", hops=[hop("accepted")], next_action=start))
+    assert card["due"]["relative"] == "due in 9 days"
+    assert SHOW.sentence(referral(status="accepted", hops=[hop("accepted")], next_action=start)).endswith(
+        " - due in 9 days"
+    )
 
 
 def test_an_outcome_is_changed_from_the_page_for_a_month() -> None:
@@ -215,6 +234,12 @@ def test_the_story_is_told_newest_first_in_plain_words() -> None:
     assert any(e["detail"].startswith("No capacity now") for e in told)
 
 
+def test_an_answer_by_telephone_names_both_who_gave_and_who_took_it() -> None:
+    made = event(1, "hop-accepted", 1, "riverside-clinic", hop="h1")
+    made["actor"] |= {"on_behalf_of": "harvest-food-bank", "channel": "phone"}
+    assert timeline.who(SHOW, made) == "Harvest Food Bank to Riverside Clinic, by telephone"
+
+
 def test_the_decision_is_explained_with_miles_and_rules() -> None:
     made = routing(SHOW, decision())
     assert made is not None
@@ -229,7 +254,7 @@ def test_a_status_is_one_plain_sentence() -> None:
     both = referral(hops=[hop(), hop(organization="riverside-clinic"), hop("rejected")])
     assert "Harvest Food Bank and Riverside Clinic - due" in SHOW.sentence(both)
     closed = referral("failed", hops=[hop("rejected")], outcome={"code": "no-service-found"})
-    assert SHOW.sentence(closed) == "Closed by a navigator: No service found"
+    assert SHOW.sentence(closed) == "Closed without an organization: No service found"
     held = referral("on-hold", hops=[hop("on-hold", reason="waitlist")])
     assert SHOW.sentence(held) == "On hold at Harvest Food Bank: On our waitlist"
 
