@@ -55,7 +55,7 @@ $(PEERS)/.installed: tests/benchmarks/engine/peers.lock
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-docs: install ## write the generated documents (docs/flow.md, lifecycle.md, asyncapi.yaml)
+docs: install ## write the generated documents (docs/flow.md, lifecycle.md, vocabularies.md, asyncapi.yaml)
 	$(BIN)/python -m docs.generate
 
 lock: ## make the lock files anew (needs uv)

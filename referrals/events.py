@@ -17,6 +17,9 @@ from referrals.clock_events import DeadlineMissed as DeadlineMissed
 from referrals.clock_events import ReminderDue as ReminderDue
 from referrals.explained import Candidate as Candidate
 from referrals.explained import ExcludedBy as ExcludedBy
+from referrals.hub_events import ReferralClosed as ReferralClosed
+from referrals.hub_events import ReferralReopened as ReferralReopened
+from referrals.hub_events import ServiceAssigned as ServiceAssigned
 from referrals.member_events import CoverageChanged as CoverageChanged
 from referrals.member_events import DuplicateSuspected as DuplicateSuspected
 from referrals.submission import Coding
@@ -84,19 +87,6 @@ class ReferralEnteredInError(_Event, frozen=True, tag="referral-entered-in-error
     reason: str
 
 
-class ReferralClosed(_Event, frozen=True, tag="referral-closed"):
-    """Closed with an outcome by the hub that reviews it, or by the plan's denial; completed or failed."""
-
-    status: str
-    outcome: str
-    need: str = "unknown"
-    follow_up: str | None = None
-
-
-class ReferralReopened(_Event, frozen=True, tag="referral-reopened"):
-    """The hub takes up again what it had closed; the outcome is in the facts before."""
-
-
 class RoutingDecided(_Event, frozen=True, tag="routing-decided"):
     """The decision explained (interfaces.md, Routing); `chosen` is a service id or None."""
 
@@ -106,15 +96,6 @@ class RoutingDecided(_Event, frozen=True, tag="routing-decided"):
     chosen: str | None = None
     candidates: tuple[Candidate, ...] = ()
     others_excluded: dict[str, int] = {}
-
-
-class ServiceAssigned(_Event, frozen=True, tag="service-assigned"):
-    """A navigator's choice; `consent_attested`: none was in force, and assigning says that the person has agreed."""
-
-    service: str
-    organization: str
-    reason: str | None = None
-    consent_attested: bool = False
 
 
 class HopRequested(_Event, frozen=True, tag="hop-requested"):

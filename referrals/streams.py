@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from referrals import capacity, consenting, linking, listing
+from referrals import capacity, consenting, linking, listing, screening
 from referrals import commands as c
 from referrals.covering import MEMBER, SPELL, member_known, spell_said
 from referrals.errors import RejectionReason as No
@@ -60,6 +60,7 @@ RECORDS: dict[str, Record] = {
     MEMBER: member_known,
     "service": listing.recorded,
     linking.KIND: linking.record,
+    screening.KIND: screening.record,
     consenting.KIND: consenting.consent_said,
 }
 

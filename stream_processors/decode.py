@@ -15,7 +15,7 @@ from msgspec import structs
 from avro_schemas import topics
 from avro_schemas.codec import CodecError, decode
 from producers.envelope import unseal
-from referrals import check, consenting, ids, linking
+from referrals import check, consenting, ids, linking, screening
 from referrals import commands as c
 from referrals.check import parse_time
 from referrals.coverage import SaidSpell, Spell
@@ -264,6 +264,17 @@ def _text(sealed: bytes) -> str | None:
     return unseal(sealed).decode() or None
 
 
+def _screened(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+    stream_id, sealed = UUID(fields["screening_id"]), fields["sealed"]
+    found = screening.screened(_json(unseal(sealed)))
+    data = {"person_key": fields["person_key"], **screening.clear(found)}
+    return (
+        c.RecordFact(screening.KIND, stream_id, "screening-recorded", data, sealed),
+        screening.KIND,
+        stream_id,
+    )
+
+
 def _link_proposed(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
     link = UUID(fields["link_id"])
     return c.RecordFact(linking.KIND, link, linking.PROPOSED, _json(fields["body"])), linking.KIND, link
@@ -289,7 +300,7 @@ _READERS: dict[str, Callable[[Raw, Fields], tuple[c.Command | c.RecordFact, str,
     "capacity_changed.v1": _recorded("capacity", "capacity-changed", "service_id", ()),
     "consent_changed.v1": _consent,
     "consent_reached.v1": _consent_reached,
-    "screening_recorded.v1": _recorded("screening", "screening-recorded", "screening_id", ("person_key",)),
+    "screening_recorded.v1": _screened,
     "coverage_spell.v1": _spell,
     "coverage_changed.v1": _member,
     "coverage_reached.v1": _reached,

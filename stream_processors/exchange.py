@@ -49,14 +49,20 @@ class Exchange:
         self._pool = pool
         self._match_secret = match_secret or secrets.token_bytes(32)
         self._world = WorldKeeper()
+        self.unread: set[tuple[str, int, int]] = set()
 
     def read(self, raw: Raw) -> Arrival | Poison:
-        """What a record says; pure, so it may run while another batch commits."""
-        return read(raw)
+        """What a record says; pure, so it may run while another batch commits. What fails us here is ours to mend."""
+        if self.unread and (raw.topic, raw.partition, raw.offset) in self.unread:
+            return poison(raw, Bad.QUARANTINED, f"reading it ends the process; {NEXT_STEP[Bad.QUARANTINED]}")
+        try:
+            return read(raw)
+        except Exception as error:
+            return poison(raw, Bad.OUR_FAILURE, f"{type(error).__name__}: {NEXT_STEP[Bad.OUR_FAILURE]}")
 
     async def apply(self, batch: Sequence[Raw], holes: Holes = NO_HOLES) -> Applied:
         """Read and write one batch."""
-        return await self.write([read(raw) for raw in batch], holes)
+        return await self.write([self.read(raw) for raw in batch], holes)
 
     async def write(self, records: Sequence[Arrival | Poison], holes: Holes = NO_HOLES) -> Applied:
         """One batch in one transaction. A record that fails us is found alone and becomes a dead letter.

@@ -108,7 +108,6 @@ NOT_PROJECTIONS: dict[str, str] = {
     "progress": "where each partition stands",
     "person_lock": "rows that batches lock people by, nothing in them",
     "progress_reset": "what operators gave up, and when",
-    "worker_run": "how each worker's last run ended",
     "relay_position": "how far history is published",
     "relay_end": "how far history is published",
     "directory_change": "where each worker's snapshot of the directory goes on reading",
