@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEERS := .venv-bench
+JARS := build/java
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check lint types fast bench chaos lock docs clean
@@ -42,15 +43,19 @@ fast: install
 chaos: install ## kill -9 under load and other long failure runs
 	$(BIN)/pytest -m long tests/chaos
 
-bench: install $(PEERS)/.installed ## measured figures, as ratios where they compare (the other frameworks in a venv of their own)
-	BENCH_PEERS=$(CURDIR)/$(PEERS)/bin/python $(BIN)/pytest -s -m long tests/benchmarks
+bench: install $(PEERS)/.installed $(JARS)/.built ## measured figures, as ratios where they compare (needs mvn for the Java peers)
+	BENCH_PEERS=$(CURDIR)/$(PEERS)/bin/python BENCH_JARS=$(CURDIR)/$(JARS) $(BIN)/pytest -s -m long tests/benchmarks
+
+$(JARS)/.built: $(wildcard tests/benchmarks/engine/java/pom.xml tests/benchmarks/engine/java/src/main/java/bench/*.java)
+	mvn -q -B -f tests/benchmarks/engine/java/pom.xml -DbuildDirectory=$(CURDIR)/$(JARS) package
+	@touch $@
 
 $(PEERS)/.installed: tests/benchmarks/engine/peers.lock
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-docs: install ## write the generated documents (docs/flow.md, lifecycle.md, asyncapi.yaml)
+docs: install ## write the generated documents (docs/flow.md, lifecycle.md, vocabularies.md, asyncapi.yaml)
 	$(BIN)/python -m docs.generate
 
 lock: ## make the lock files anew (needs uv)

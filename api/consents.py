@@ -15,12 +15,12 @@ from starlette.responses import Response
 from api import bodies, events
 from api.bodies import ConsentBody, answer
 from api.context import principal_of
-from api.problems import wrong
+from api.problems import invalid, wrong
 from avro_schemas import topics
 from producers import envelope
 from producers.envelope import Record
-from referrals import ids, words
-from referrals.check import MAX_ID
+from referrals import ids, screening, words
+from referrals.check import MAX_ID, Invalid
 
 
 def consent_id(organization: str, id: str) -> UUID:
@@ -70,22 +70,26 @@ async def screen(request: Request) -> Response:
     person_id = _named(_first(value, "person_id", "subject", "person"), "/person_id")
     said_at = value.get("authored") or value.get("occurred_at")
     when = bodies.said_at(said_at if isinstance(said_at, str) else None, datetime.now(UTC), "/authored")
-    screening = screening_id(principal.organization, own_id)
+    try:
+        found = screening.screened(value)
+    except Invalid as error:
+        raise invalid(error) from None
+    stream = screening_id(principal.organization, own_id)
     asked = await events.ask(request, body)
     record = envelope.screened(
         events.said(request, asked, when),
-        screening,
+        stream,
         ids.person_key(principal.organization, person_id),
         msgspec.json.encode(value),
         topics.INTAKE_API,
     )
-    return await _received(request, asked, record, screening)
+    return await _received(request, asked, record, stream, **msgspec.to_builtins(found))
 
 
-async def _received(request: Request, asked: events.Ask, record: Record, id: UUID) -> Response:
+async def _received(request: Request, asked: events.Ask, record: Record, id: UUID, **more: Any) -> Response:
     if asked.outcome is None:
         await events.publish(request, [record])
-    return answer({"id": str(id), "status": "received"}, 202)
+    return answer({"id": str(id), "status": "received", **more}, 202)
 
 
 def _first(value: dict[str, Any], *names: str) -> Any:

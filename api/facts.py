@@ -47,7 +47,9 @@ FACT_GRANTS: dict[str, FactGrant] = {
     "offered": FactGrant(users=False, parties=False),
     "past": FactGrant(users=False, parties=False),
     "operator": FactGrant(
-        data=frozenset({"hop", "number", "organization", "service", "due_at", "reason", "chosen", "policy"}),
+        data=frozenset(
+            {"kind", "hop", "number", "organization", "service", "due_at", "reason", "chosen", "policy"}
+        ),
         notes=False,
     ),
 }

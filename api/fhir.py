@@ -19,11 +19,10 @@ from api.referrals import found
 from api.submitting import publish_submissions
 from infra.postgres import queries
 from producers import fhir
+from referrals.vocabulary import maps
 
 SQL = queries("api", "fhir.sql")
 MEDIA = "application/fhir+json"
-# Referral status -> FHIR Task.status; what is not listed has the same word.
-TASK_STATUS = {"needs-review": "received", "refused": "rejected", "expired": "cancelled"}
 
 
 async def bundle(request: Request) -> Response:
@@ -56,7 +55,7 @@ async def task(request: Request) -> Response:
         "resourceType": "Task",
         "id": str(seen.state.id),
         "meta": {"versionId": str(view["version"]), "lastUpdated": view["updated_at"]},
-        "status": TASK_STATUS.get(status, status),
+        "status": task_status(status),
         "businessStatus": {"text": status},
         "intent": "order",
         "priority": view["priority"],
@@ -67,6 +66,11 @@ async def task(request: Request) -> Response:
     if view["hops"]:
         shown["owner"] = {"identifier": {"value": view["hops"][-1]["organization"]}}
     return _answer(shown, 200, {"ETag": f'W/"{view["version"]}"'})
+
+
+def task_status(status: str) -> str:
+    """FHIR's word for a status of ours (referrals/data/maps/fhir.json)."""
+    return maps()["fhir"].theirs(status)["Task.status"]
 
 
 async def capability_statement(request: Request) -> Response:

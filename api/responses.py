@@ -18,7 +18,8 @@ from api.outcomes import Settled, answered, hop_refused, settle
 from api.problems import Problem, wrong
 from api.referrals import found
 from producers import envelope
-from referrals import words
+from referrals import approval, words
+from referrals.check import Problem as Wrong
 from referrals.transitions import TRANSITIONS
 
 ACTIONS = frozenset(TRANSITIONS)
@@ -143,10 +144,10 @@ async def authorize(request: Request) -> Response:
 
 async def rule(request: Request, seen: views.Seen, said: AuthorizationBody, body: bytes) -> Settled:
     """Publish and await the plan's decision."""
-    if said.status not in words.AUTHORIZATIONS:
-        raise wrong("/status", f"use one of {', '.join(words.AUTHORIZATIONS)}")
-    asked = await events.ask(request, body)
     details = {"units": said.units, "from": said.from_, "to": said.to, "reason": said.reason}
+    if found := approval.problems(said.status, details):
+        raise Problem("invalid", errors=[Wrong(f"/{field}", what) for field, what in found])
+    asked = await events.ask(request, body)
     record = envelope.authorized(
         events.said(request, asked),
         seen.state.id,

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from api.grants import ALL, DISCREET, FIELDS, GRANTS, SERVICE, Grant
 from api.principal import Principal
-from referrals import words
+from referrals import clocks, words
 from referrals.state import Hop, Referral
 from referrals.submission import Submission
 from referrals.words import OPEN_HOP, HopStatus
@@ -151,25 +151,10 @@ def _next_action(seen: Seen, grant: Grant, kind: str) -> Any:
     return next_action(seen.state)
 
 
-# Referral status -> what is to be done by the organization whose hop is open.
-NEXT = {"requested": "answer", "accepted": "start", "in-progress": "complete", "on-hold": "resume"}
-
-
 def next_action(state: Referral) -> dict[str, Any] | None:
     """Who must do what by when; None when the referral is closed."""
-    if state.status in words.TERMINAL:
-        return None
-    if state.status is words.ReferralStatus.NEEDS_REVIEW:
-        return {
-            "who": state.hub,
-            "what": "review",
-            "due_at": None,
-        }
-    hop = state.held or state.response_due
-    if hop is None:
-        return {"who": "exchange", "what": "route", "due_at": None}
-    due = hop.due_at if hop.status is HopStatus.REQUESTED else None
-    return {"who": hop.organization, "what": NEXT[hop.status], "due_at": due}
+    found = clocks.next_action(state)
+    return None if found is None else found._asdict()
 
 
 def _of_state(name: str) -> Callable[[Seen, Grant, str], Any]:

@@ -90,13 +90,15 @@ async def _rows(exchange: Exchange, name: str, value: Any) -> list[dict[str, Any
 
 
 async def _replay(exchange: Exchange, wanted: list[UUID] | None) -> tuple[list[UUID], list[UUID]]:
-    """Send each and mark it, one transaction each: a crash between the two sends it again, which is harmless."""
+    """Send each and mark it, one transaction each, in the order of their partitions; what is sent twice is harmless."""
     connection = await asyncpg.connect(exchange.database_url, timeout=5)
     sent: list[UUID] = []
     try:
-        ids = wanted if wanted is not None else [r["id"] for r in await connection.fetch(SQL["waiting"])]
+        name, values = ("waiting", []) if wanted is None else ("in_order", [wanted])
+        ids = [r["id"] for r in await connection.fetch(SQL[name], *values)]
+        unknown = [id for id in wanted or [] if id not in ids]
         async with RecordProducer(exchange.kafka, client_id="refex-replay", timeout_s=15) as producer:
-            for id in dict.fromkeys(ids):
+            for id in ids:
                 async with connection.transaction():
                     row = await connection.fetchrow(SQL["take"], id)
                     if row is not None:
@@ -104,7 +106,7 @@ async def _replay(exchange: Exchange, wanted: list[UUID] | None) -> tuple[list[U
                         sent.append(id)
     finally:
         await connection.close()
-    return sent, [id for id in ids if id not in sent]
+    return sent, [id for id in (*ids, *unknown) if id not in sent]
 
 
 def _record(row: asyncpg.Record) -> Record:

@@ -7,7 +7,10 @@ select id, tenant, topic, partition, "offset", reason, detail, left(encode(key, 
 from dead_letter where id = $1
 
 -- name: waiting
-select id from dead_letter where replayed_at is null order by at, id
+select id from dead_letter where replayed_at is null order by topic, partition, "offset"
+
+-- name: in_order
+select id from dead_letter where id = any ($1::uuid[]) order by topic, partition, "offset"
 
 -- name: take
 update dead_letter set replayed_at = now() where id = $1 and replayed_at is null

@@ -1,4 +1,5 @@
 """`refex route --explain`: what routing would decide for a file's referrals, and why; nothing is sent or stored.
+`--compare` is route_compare.py's.
 
 Comes in: a file of referrals, a directory (HSDS JSON, by default the demo's). Goes out: the decision as a table or
 JSON. Needs no exchange; whatever the consent says, so that a rule can be understood beforehand.
@@ -14,7 +15,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cli.common import json_option, note, print_json, wants_json
+from cli import route_compare
+from cli.common import find, json_option, note, print_json, run, wants_json
 from cli.publish_files import Found, read
 from infra.places import places
 from producers import demo_directory, hsds
@@ -35,7 +37,6 @@ from referrals.words import Channel
 @click.option(
     "--explain",
     "file",
-    required=True,
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Referrals as JSON, a FHIR Bundle or CSV.",
@@ -47,10 +48,40 @@ from referrals.words import Channel
     type=click.Path(exists=True, path_type=Path),
     help="HSDS JSON, a file or a folder; by default the demo directory.",
 )
+@click.option(
+    "--compare",
+    "other",
+    metavar="POLICY",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Decide past referrals of the exchange again under another policy file; nothing changes.",
+)
+@click.option(
+    "--limit", default=10_000, show_default=True, type=click.IntRange(1), help="How many, newest first."
+)
 @click.option("--sender", default="sender", show_default=True, metavar="ORG", help="Who sends it.")
 @json_option
-def route(file: Path, path: Path | None, sender: str, as_json: bool) -> None:
-    """Explain which service a referral would be sent to, and which rule excludes each other one."""
+def route(
+    file: Path | None, path: Path | None, other: Path | None, limit: int, sender: str, as_json: bool
+) -> None:
+    """Explain which service a referral would be sent to and why no other; or compare policies on past referrals."""
+    if (file is None) == (other is None):
+        raise click.UsageError("say either --explain FILE or --compare POLICY")
+    if other is not None:
+        _compare(other, limit, wants_json(as_json))
+    elif file is not None:
+        _explain(file, path, sender, wants_json(as_json))
+
+
+def _compare(other: Path, limit: int, as_json: bool) -> None:
+    asked = route_compare.read_policy(other)
+    found = run(route_compare.compare(find().database_url, asked, limit))
+    if as_json:
+        print_json(found)
+    else:
+        route_compare.show(found)
+
+
+def _explain(file: Path, path: Path | None, sender: str, as_json: bool) -> None:
     services = (hsds.read_path(path) if path else demo_directory.services()).services
     if not services:
         raise click.ClickException(f"{path} has no service; see `refex import-directory {path} --dry-run`")
@@ -60,7 +91,7 @@ def route(file: Path, path: Path | None, sender: str, as_json: bool) -> None:
     names = {i.service.id: f"{i.service.name} ({i.organization_name})" for i in services}
     found = read(file, None, partial(dict, known))
     explained = [_explained(one, sender, world) for one in found]
-    if wants_json(as_json):
+    if as_json:
         print_json({"items": explained})
     else:
         for row in explained:

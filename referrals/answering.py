@@ -9,9 +9,9 @@ from typing import Any, cast
 
 from msgspec import structs
 
+from referrals import approval, words
 from referrals import commands as c
 from referrals import events as e
-from referrals import words
 from referrals.assisting import answers_for, too_soon
 from referrals.check import parse_date
 from referrals.closing import ENDINGS, goes_on, tried_too_little, wrong_outcome
@@ -51,6 +51,8 @@ def respond(state: Referral, command: c.Respond, envelope: c.Envelope, world: Wo
         return wrong
     if (wrong := tried_too_little(state, hop, command)) is not None:
         return wrong
+    if (refused := approval.refused(state, hop, command, envelope)) is not None:
+        return refused
     return _FACTS.get(command.action, _alone)(state, hop, command, envelope, world)
 
 

@@ -78,7 +78,7 @@ class CoverageReached(Struct, frozen=True):
 
 
 class DeadlineDue(Struct, frozen=True):
-    """A durable deadline came due; stale when its generation is no longer the hop's number."""
+    """A durable deadline came due; stale when the referral's deadlines (clocks.py) hold no such kind and generation."""
 
     kind: str
     generation: int

@@ -14,6 +14,7 @@ from referrals import commands as c
 from referrals import events as e
 from referrals import words
 from referrals.amending import rechecked
+from referrals.authorizing import another_plan
 from referrals.contracts import contract_for
 from referrals.coverage import FLAGS, Payer, Spell, Spells, payer_on, today
 from referrals.errors import RejectionReason as No
@@ -83,14 +84,19 @@ def reached(
     doubts = tuple(f for f in state.flags if f in FLAGS)
     if (now.payer, now.flags) == (state.payer, doubts):
         return ()
+    contract = contract_for(now.payer, state.domain)
     changed = e.Fact(
         e.CoverageChanged(
             payer=now.payer,
-            contract=contract_for(now.payer, state.domain).id,
+            contract=contract.id,
+            approval=contract.authorized_before(state.domain),
             payer_before=state.payer,
             since=now.since,
             flags=now.flags,
         )
     )
     after = evolve(state, state.id, changed, envelope.at)
-    return (changed, *rechecked(state, after, ("payer",), envelope, world))
+    said = another_plan(after, envelope, world)
+    for fact in said:
+        after = evolve(after, state.id, fact, envelope.at)
+    return (changed, *said, *rechecked(state, after, ("payer",), envelope, world))

@@ -4,13 +4,12 @@ Comes in: rows already read. Goes out: look-ups, and the next snapshot. Must nev
 nor change a snapshot that was given out.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from msgspec import Struct
 
-T = TypeVar("T")
 NEAREST = 400
 
 
@@ -70,7 +69,6 @@ class Service(Struct, frozen=True, kw_only=True):
 
 Found = dict[str, Service]
 Key = tuple[str, ...]
-Note = tuple[Callable[[Service], Any], dict[str, Any]]
 
 
 class Directory:
@@ -82,7 +80,6 @@ class Directory:
         self.services: Found = {}
         self._by: dict[Key, Found] = {}
         self._centres: dict[str, tuple[float, float] | None] = {}
-        self._notes: dict[str, Note] = {}
         self._around: dict[tuple[str, str], list[str]] = {}
         self._own: set[Key] = set()
         self.services |= {service.id: service for service in services}
@@ -94,7 +91,6 @@ class Directory:
         made = Directory(version, (), self.places)
         made.services, made._by = dict(self.services), dict(self._by)
         made._centres = self._centres
-        made._notes = {what: (make, dict(known)) for what, (make, known) in self._notes.items()}
         moved: set[str] = set()
         for service in services:
             before = made.services.get(service.id)
@@ -110,8 +106,6 @@ class Directory:
                 self._writable(key).pop(before.id, None)  # an area may be named twice
         self.services[service.id] = service
         self._add(service)
-        for make, known in self._notes.values():
-            known[service.id] = make(service)
 
     def _add(self, service: Service) -> None:
         for key in _keys(service):
@@ -139,12 +133,6 @@ class Directory:
     def of(self, domain: str, organization: str | None) -> Iterable[Service]:
         """One organization's services of the need, wherever they are."""
         return self._by.get(("of", domain, organization or ""), {}).values()
-
-    def noted(self, what: str, make: Callable[[Service], T]) -> dict[str, T]:
-        """What one function makes of each service alone, by id: made once, kept from snapshot to snapshot."""
-        if what not in self._notes:
-            self._notes[what] = (make, {id: make(service) for id, service in self.services.items()})
-        return self._notes[what][1]
 
     def around(self, domain: str, postal_code: str | None) -> Iterator[Service]:
         """The services of the need nearest to a ZIP's region (its first three digits), at most NEAREST of them.

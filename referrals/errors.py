@@ -19,6 +19,7 @@ class DeadLetterReason(StrEnum):
     INVALID = "invalid"
     ID_CONFLICT = "id-conflict"
     OUR_FAILURE = "our-failure"
+    QUARANTINED = "quarantined"
 
 
 class RejectionReason(StrEnum):
@@ -34,6 +35,7 @@ class RejectionReason(StrEnum):
     INVALID = "invalid"
     CLOSED = "closed"
     TAKEN = "taken"
+    NOT_AUTHORIZED = "not-authorized"
 
 
 NEXT_STEP: dict[str, str] = {
@@ -45,6 +47,7 @@ NEXT_STEP: dict[str, str] = {
     "id-mismatch": "compute the referral id from your organization and the sender_referral_id",
     "invalid": "correct the fields named in the detail and send it again with a new event id",
     "id-conflict": "the same event id was sent with another body; use a new event id for a new request",
+    "quarantined": "do not send it again; tell the operator how the record was made",
     "our-failure": "nothing to do; the operator has been told and will replay it",
     "unknown-referral": "send the referral before anything about it",
     "unknown-hop": "name a hop of this referral that is yours",
@@ -54,5 +57,29 @@ NEXT_STEP: dict[str, str] = {
     "stale": "read the referral again and answer the version you see",
     "illegal": "read the referral again; its status does not allow this action",
     "closed": "the referral is closed; send a new one",
+    "not-authorized": "the plan must approve first; next_action says who must act, and by when",
     "taken": "another organization helps with this referral; do not contact the person",
+}
+
+# What each dead letter means and whose it is to mend, for docs/dead-letters.md.
+DEAD_LETTER_MEANS: dict[DeadLetterReason, tuple[str, str]] = {
+    DeadLetterReason.UNDECODABLE: ("sender", "the value is not framed Avro, or not of the schema it names"),
+    DeadLetterReason.UNKNOWN_SCHEMA: ("sender", "the schema id is none of ours"),
+    DeadLetterReason.TOO_LARGE: ("sender", "the value is larger than we read"),
+    DeadLetterReason.WRONG_TOPIC: ("sender", "a record of ours, in a topic that does not carry its kind"),
+    DeadLetterReason.TENANT_MISMATCH: ("sender", "the record says another organization than its topic"),
+    DeadLetterReason.ID_MISMATCH: (
+        "sender",
+        "the referral id is not the one of its sender and the sender's own id",
+    ),
+    DeadLetterReason.INVALID: ("sender", "a field cannot be, whatever the state of the referral"),
+    DeadLetterReason.ID_CONFLICT: ("sender", "an event id that was used before, with another body"),
+    DeadLetterReason.OUR_FAILURE: (
+        "operator",
+        "the exchange itself failed at this record; it was found alone",
+    ),
+    DeadLetterReason.QUARANTINED: (
+        "operator",
+        "reading it ended a worker; it was tried three times in a process of its own and is kept unread",
+    ),
 }

@@ -3,12 +3,20 @@
 Never edited after release: a new meaning is a new type. Free text and identity travel in `Fact.sealed`.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
 
+from referrals.clock_events import AuthorizationDecided as AuthorizationDecided
+from referrals.clock_events import AuthorizationRequested as AuthorizationRequested
+from referrals.clock_events import ClockEvent as ClockEvent
+from referrals.clock_events import DeadlineEscalated as DeadlineEscalated
+from referrals.clock_events import DeadlineMissed as DeadlineMissed
+from referrals.clock_events import ReminderDue as ReminderDue
+from referrals.member_events import CoverageChanged as CoverageChanged
+from referrals.member_events import DuplicateSuspected as DuplicateSuspected
 from referrals.submission import Coding
 
 
@@ -41,6 +49,7 @@ class ReferralReceived(_Event, frozen=True, kw_only=True, tag="referral-received
     consent_status: str = "active"
     consent_id: str | None = None
     flags: tuple[str, ...] = ()
+    approval: str = "none"
     named_payer: str | None = None
     member: UUID | None = None
     match_keys: tuple[UUID, ...] = ()
@@ -62,22 +71,6 @@ class ReviewNeeded(_Event, frozen=True, tag="review-needed"):
     detail: str
 
 
-class DuplicateSuspected(_Event, frozen=True, kw_only=True, tag="duplicate-suspected"):
-    """Likely the same person with the same need as an earlier referral: which fields say so, never a value.
-
-    `action` = what the contract does about it (flag, hold, refuse); `score` 0..100.
-    """
-
-    earlier: UUID
-    earlier_sender: str
-    action: str
-    days_apart: int
-    score: int
-    same: tuple[str, ...] = ()
-    alike: tuple[str, ...] = ()
-    differing: tuple[str, ...] = ()
-
-
 class ReferralCancelled(_Event, frozen=True, tag="referral-cancelled"):
     reason: str
 
@@ -89,7 +82,7 @@ class ReferralEnteredInError(_Event, frozen=True, tag="referral-entered-in-error
 
 
 class ReferralClosed(_Event, frozen=True, tag="referral-closed"):
-    """The hub closes what it reviews, with an outcome; `status` is completed or failed."""
+    """Closed with an outcome by the hub that reviews it, or by the plan's denial; completed or failed."""
 
     status: str
     outcome: str
@@ -101,12 +94,12 @@ class ReferralReopened(_Event, frozen=True, tag="referral-reopened"):
     """The hub takes up again what it had closed; the outcome is in the facts before."""
 
 
-class ExcludedBy(Struct, frozen=True):
+class ExcludedBy(Struct, frozen=True, gc=False):
     rule: str
     detail: str
 
 
-class Candidate(Struct, frozen=True, omit_defaults=True):
+class Candidate(Struct, frozen=True, omit_defaults=True, gc=False):
     service: str
     organization: str
     excluded_by: ExcludedBy | None = None
@@ -141,6 +134,9 @@ class HopRequested(_Event, frozen=True, tag="hop-requested"):
     due_at: datetime
     offer: int = 0
     assigned: bool = False
+    capacity_version: int | None = None
+    """The capacity statement that this request takes a place of; None where the service states no number."""
+    closures: tuple[tuple[str, str], ...] = ()
 
 
 class HopEvent(_Event, frozen=True):
@@ -260,25 +256,6 @@ class NoteAdded(HopEvent, frozen=True, tag="note-added"):
     """The note itself is sealed."""
 
 
-class CoverageChanged(_Event, frozen=True, kw_only=True, tag="coverage-changed"):
-    """Another plan pays (or none), since the day its spell began; or what was doubtful of it has changed."""
-
-    payer: str | None = None
-    contract: str
-    payer_before: str | None = None
-    since: date | None = None
-    flags: tuple[str, ...] = ()
-
-
-class AuthorizationDecided(_Event, frozen=True, tag="authorization-decided"):
-    status: str
-    number: str | None = None
-    units: float | None = None
-    from_: str | None = None
-    to: str | None = None
-    reason: str | None = None
-
-
 Event = (
     ReferralReceived
     | ReferralAmended
@@ -312,7 +289,11 @@ Event = (
     | ServiceDelivered
     | ServiceVoided
     | NoteAdded
+    | AuthorizationRequested
     | AuthorizationDecided
+    | ReminderDue
+    | DeadlineMissed
+    | DeadlineEscalated
     | CoverageChanged
 )
 

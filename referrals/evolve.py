@@ -11,6 +11,7 @@ from uuid import UUID
 from msgspec import structs
 
 from referrals import events as e
+from referrals import timing
 from referrals.coverage import FLAGS
 from referrals.state import LIKELY_DUPLICATE, Hop, Outcome, PayerBefore, Referral
 from referrals.words import HopStatus, ReferralStatus
@@ -72,6 +73,8 @@ def _hop_answered(state: Referral, event: Any, sealed: bytes, at: datetime) -> C
         answer["waitlist"] = event.waitlist
     if isinstance(event, e.HopFellThrough):
         answer["passed_on"] = True
+    if (before := state.hop(event.hop)) is not None:
+        answer |= timing.timed(before, event, at)
     hops = _with(state, event.hop, **answer)
     if referral_status is ReferralStatus.RECEIVED and any(h.status is HopStatus.REQUESTED for h in hops):
         referral_status = ReferralStatus.REQUESTED
@@ -106,7 +109,8 @@ def _closed(state: Referral, event: e.ReferralClosed, sealed: bytes, at: datetim
 
 
 def _reopened(state: Referral, event: e.ReferralReopened, sealed: bytes, at: datetime) -> Changes:
-    return OPEN_AGAIN | {"status": ReferralStatus.NEEDS_REVIEW, "reason": "reopened"}
+    review: Changes = {"status": ReferralStatus.NEEDS_REVIEW, "reason": "reopened", "review_since": at}
+    return OPEN_AGAIN | review
 
 
 def _corrected(state: Referral, event: e.OutcomeCorrected, sealed: bytes, at: datetime) -> Changes:
@@ -125,6 +129,8 @@ def _hop_requested(state: Referral, event: e.HopRequested, sealed: bytes, at: da
         due_at=event.due_at,
         offer=event.offer,
         assigned=event.assigned,
+        closures=event.closures,
+        capacity_version=event.capacity_version,
     )
     return {"hops": (*state.hops, hop), "status": ReferralStatus.REQUESTED, "reason": None, "detail": None}
 
@@ -132,7 +138,7 @@ def _hop_requested(state: Referral, event: e.HopRequested, sealed: bytes, at: da
 def _amended(state: Referral, event: e.ReferralAmended, sealed: bytes, at: datetime) -> Changes:
     kept = tuple(f for f in state.flags if f == LIKELY_DUPLICATE and f not in event.flags)
     content = {f: getattr(event, f) for f in _CONTENT} | {"flags": (*event.flags, *kept)}
-    return content | {"sealed": sealed}
+    return content | {"sealed": sealed} | timing.another_plan(state, event)
 
 
 def _ended(status: ReferralStatus) -> Callable[[Referral, Any, bytes, datetime], Changes]:
@@ -143,7 +149,8 @@ def _ended(status: ReferralStatus) -> Callable[[Referral, Any, bytes, datetime],
 
 
 def _review_needed(state: Referral, event: e.ReviewNeeded, sealed: bytes, at: datetime) -> Changes:
-    return {"status": ReferralStatus.NEEDS_REVIEW, "reason": event.reason, "detail": event.detail}
+    why = {"reason": event.reason, "detail": event.detail}
+    return why | {"status": ReferralStatus.NEEDS_REVIEW, "review_since": timing.in_review(state, at)}
 
 
 def _duplicate_suspected(
@@ -165,24 +172,21 @@ def _service_voided(state: Referral, event: e.ServiceVoided, sealed: bytes, at: 
 
 def _contact_made(state: Referral, event: e.ContactMade, sealed: bytes, at: datetime) -> Changes:
     hop = state.hop(event.hop)
-    if hop is None or event.reached is not False:
+    if hop is None:
         return {}
-    return {"hops": _with(state, event.hop, attempts=hop.attempts + 1)}
+    tried = hop.attempts + (event.reached is False)
+    return {"hops": _with(state, event.hop, attempts=tried, contacted_at=hop.contacted_at or at)}
 
 
 def _unsuitable(state: Referral, event: e.HopUnsuitable, sealed: bytes, at: datetime) -> Changes:
     return {"flags": tuple(dict.fromkeys((*state.flags, UNSUITABLE)))}
 
 
-def _authorized(state: Referral, event: e.AuthorizationDecided, sealed: bytes, at: datetime) -> Changes:
-    row = {f.rstrip("_"): getattr(event, f) for f in event.__struct_fields__}
-    return {"authorization": row | {"required": True}}
-
-
 def _coverage_changed(state: Referral, event: e.CoverageChanged, sealed: bytes, at: datetime) -> Changes:
     """The plan that paid keeps what stood when it left."""
     flags = (*(f for f in state.flags if f not in FLAGS), *event.flags)
     changes: Changes = {"payer": event.payer, "contract": event.contract, "flags": flags}
+    changes |= {"approval": event.approval} | timing.another_plan(state, event)
     if state.payer is None or state.payer == event.payer:
         return changes
     left = PayerBefore(
@@ -219,6 +223,8 @@ _EVOLVE: dict[type[Any], Callable[[Referral, Any, bytes, datetime], Changes]] = 
     e.ServiceDelivered: _service_delivered,
     e.ServiceVoided: _service_voided,
     e.NoteAdded: _unchanged,
+    e.AuthorizationRequested: lambda state, event, sealed, at: timing.asked(event, at),
+    e.AuthorizationDecided: lambda state, event, sealed, at: timing.decided(state, event),
+    **dict.fromkeys(timing.STAGES, lambda state, event, sealed, at: timing.came_due(state, event)),
     e.CoverageChanged: _coverage_changed,
-    e.AuthorizationDecided: _authorized,
 }

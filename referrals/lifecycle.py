@@ -9,9 +9,10 @@ from typing import Any
 
 from referrals import commands as c
 from referrals import events as e
-from referrals import words
 from referrals.answering import respond
+from referrals.authorizing import authorize
 from referrals.cancelling import cancel
+from referrals.clocks import FIRST_RESPONSE, deadlines
 from referrals.covering import reached
 from referrals.errors import RejectionReason as No
 from referrals.offers import expired
@@ -30,23 +31,15 @@ def decide(state: Referral | None, command: c.Command, envelope: c.Envelope, wor
     return _DECIDE[type(command)](state, command, envelope, world)
 
 
-def _authorize(state: Referral, command: c.Authorize, envelope: c.Envelope, world: World) -> Decision:
-    if envelope.organization != state.payer:
-        return c.Rejection(No.NOT_PERMITTED, "only the referral's payer authorizes it")
-    if command.status not in words.AUTHORIZATIONS:
-        *first, last = words.AUTHORIZATIONS
-        return c.Rejection(No.INVALID, f"status must be {', '.join(first)} or {last}")
-    details = {("from_" if k == "from" else k): v for k, v in command.details.items()}
-    known = {
-        k: v for k, v in details.items() if k in e.AuthorizationDecided.__struct_fields__ and k != "status"
-    }
-    return (e.Fact(e.AuthorizationDecided(status=command.status, **known)),)
-
-
 def _deadline_due(state: Referral, command: c.DeadlineDue, envelope: c.Envelope, world: World) -> Decision:
-    hop = state.response_due
-    if hop is None or hop.number != command.generation:
+    """What is not among the referral's deadlines any more is stale, and does nothing."""
+    asked = (command.kind, command.generation)
+    found = next((d for d in deadlines(state) if (d.name, d.generation) == asked), None)
+    if found is None:
         return ()
+    hop = state.response_due
+    if found.name != FIRST_RESPONSE or hop is None:
+        return (e.Fact(found.event),)
     return expired(state, hop, envelope, world)
 
 
@@ -54,7 +47,7 @@ _DECIDE: dict[type[Any], Callable[[Referral, Any, c.Envelope, World], Decision]]
     c.Respond: respond,
     c.Cancel: cancel,
     c.Assign: assign,
-    c.Authorize: _authorize,
+    c.Authorize: authorize,
     c.DeadlineDue: _deadline_due,
     c.CoverageReached: reached,
 }

@@ -17,6 +17,7 @@ from referrals.names import ALIKE, EXACT, OTHER, family_alike, given_alike, soun
 from referrals.submission import Address, Person
 
 NEAR_DATE = 0.7
+NO_DIGIT, NUMBER = re.compile(r"\D"), re.compile(r"(?<!\w)\d+(?!\w)")
 
 
 class Agreement(Struct, frozen=True):
@@ -124,7 +125,8 @@ def _dates(one: str, other: str) -> float:
 def _phones(person: Person) -> set[str]:
     """The last ten digits of every number given; numbers that stand for none are left out."""
     safe = person.contact.phones if person.contact else ()
-    digits = (re.sub(r"\D", "", number or "") for number in (person.phone, *(p.number for p in safe)))
+    given = (number for number in (person.phone, *(p.number for p in safe)) if number)
+    digits = (NO_DIGIT.sub("", number) for number in given)
     return {d[-10:] for d in digits if len(d) >= 10 and len(set(d[-10:])) > 1}
 
 
@@ -135,8 +137,8 @@ def _line(address: Address) -> list[str]:
 
 def _house(address: Address) -> str:
     """ZIP and house number; empty where one is missing."""
-    number = next((word for word in _line(address) if word.isdigit()), "")
-    return f"{address.postal_code.strip()[:5]}|{number}" if number and address.postal_code else ""
+    number = NUMBER.search(address.line or "")
+    return f"{address.postal_code.strip()[:5]}|{number[0]}" if number and address.postal_code else ""
 
 
 def _addresses(one: Address, other: Address, rules: Policy) -> float:

@@ -8,6 +8,7 @@ import unicodedata
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
+WORD = re.compile(r"[^\W_]+")
 EXACT, ALIKE, OTHER = 1.0, 0.9, 0.0
 SOUNDS = {
     c: str(n) for n, group in enumerate(("aeiouy", "bfpvw", "cgjkqsxz", "dt", "l", "mn", "r")) for c in group
@@ -16,9 +17,12 @@ SOUNDS = {
 
 def words_of(text: str) -> list[str]:
     """The words of a text: accents folded, lower case, letters and digits alone (hyphens part words)."""
-    apart = unicodedata.normalize("NFKD", text)
-    bare = "".join(c for c in apart if not unicodedata.combining(c)).casefold()
-    return re.findall(r"\w+", bare.replace("'", "").replace("’", "").replace("_", " "))
+    if text.isascii():
+        bare = text.lower()
+    else:
+        apart = unicodedata.normalize("NFKD", text)
+        bare = "".join(c for c in apart if not unicodedata.combining(c)).casefold().replace("’", "")
+    return WORD.findall(bare.replace("'", ""))
 
 
 def sound(word: str) -> str:

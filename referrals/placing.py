@@ -4,22 +4,26 @@ Comes in: the referral, the world as loaded, whom this event has just tried. Goe
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
+from referrals import approval, ids
 from referrals import events as e
-from referrals import ids
 from referrals.commands import Envelope
-from referrals.contracts import contracts
+from referrals.contracts import contract_of
 from referrals.coverage import Known
 from referrals.directory import Directory, Service
 from referrals.duplicates import People
+from referrals.receiving import Help, Need, need_of, receiving
 from referrals.route import route
+from referrals.standing import Standings
 from referrals.state import Referral
 from referrals.submission import Submission
 from referrals.wanted import Wanted, coded, personal
+
+A_YEAR = timedelta(days=366)
 
 
 class World(NamedTuple):
@@ -29,7 +33,8 @@ class World(NamedTuple):
     `tombstones`: referral id -> reason, of the cancels that came before their submission.
     `coverage`: the members of this batch and the spells known of them (referrals/coverage.py).
     `people`: what was loaded about the persons of this batch (referrals/duplicates.py).
-    `open`: sealed bytes -> the submission; ValueError when it cannot be. `trust`: service -> 0..1, 1 when absent.
+    `open`: sealed bytes -> the submission; ValueError when it cannot be. `standings`: how each service stands.
+    `helps`: by person and need, who helps already or has helped.
     """
 
     directory: Directory
@@ -38,8 +43,9 @@ class World(NamedTuple):
     hub: str
     seal: Callable[[bytes], bytes]
     open: Callable[[bytes], Submission]
-    trust: Mapping[str, float] = MappingProxyType({})
+    standings: Standings = Standings()
     tombstones: Mapping[UUID, str] = MappingProxyType({})
+    helps: Mapping[Need, tuple[Help, ...]] = MappingProxyType({})
     coverage: Known = Known()
     people: People = People()
 
@@ -56,19 +62,29 @@ class World(NamedTuple):
         made = (hop_requested(state, n, s, at, number, assigned) for n, s in enumerate(services, first))
         return tuple(e.Fact(event) for event in made)
 
+    def receiving(self, referral: UUID, need: Need, at: datetime) -> frozenset[str]:
+        """The organizations that help this person with this need by another referral, or did lately."""
+        days = self.standings.policy.already_receiving_days
+        return receiving(self.helps.get(need, ()), referral, at, days)
+
 
 def hop_requested(
     state: Referral, number: int, service: Service, at: datetime, offer: int, assigned: bool
 ) -> e.HopRequested:
-    """The n-th hop: its id follows from the referral and n, its deadline from the contract and priority."""
+    """The n-th hop: its id follows from the referral and n, its deadline from contract, priority and closures."""
+    closures, contract = closed_soon(service, at), contract_of(state.contract)
+    due = contract.due("first-response", state.priority, at, contract.calendar.closed(closures))
+    assert due is not None, "every contract has this clock"
     return e.HopRequested(
         hop=str(ids.hop_id(state.id, number)),
         number=number,
         organization=service.organization,
         service=service.id,
-        due_at=at + contracts()[state.contract].first_response(state.priority),
+        due_at=due,
         offer=offer,
         assigned=assigned,
+        closures=closures,
+        capacity_version=None if service.capacity_available is None else service.capacity_version,
     )
 
 
@@ -83,17 +99,27 @@ def place(
 
     `offer`: one more is asked in this round, which is still open.
     """
-    contract = contracts()[state.contract]
+    asking, contract = approval.ask(state, envelope.at), contract_of(state.contract)
+    if approval.is_denied(state):
+        return (approval.not_authorized(),)
+    if approval.holds_back(state):
+        return asking
     room = contract.hop_limit - len(state.hops)
     if room <= 0:
         detail = f"{len(state.hops)} organizations were asked; the contract allows no more"
         return (e.Fact(e.ReviewNeeded(reason="hop-limit", detail=detail)),)
     decision = decide(state, envelope.at, world, asked)
     if (review := _review(state, decision)) is not None:
-        return (e.Fact(decision), e.Fact(review))
+        return (*asking, e.Fact(decision), e.Fact(review))
     most = 1 if offer else min(room, contract.asked_at_once(state.priority))
     chosen = [world.directory.services[id] for id in offered(decision, most)]
-    return (e.Fact(decision), *world.requests(state, chosen, envelope.at, offer))
+    return (*asking, e.Fact(decision), *world.requests(state, chosen, envelope.at, offer))
+
+
+def closed_soon(service: Service, at: datetime) -> tuple[tuple[str, str], ...]:
+    """The dated closures that stop a recipient's clocks; one without an end would stop them for ever."""
+    first, last = at.date().isoformat(), (at + A_YEAR).date().isoformat()
+    return tuple((a, b) for a, b in service.closures if first <= b <= last)
 
 
 def offered(decision: e.RoutingDecided, most: int) -> list[str]:
@@ -111,7 +137,9 @@ def decide(
     """The routing decision; the submission is opened for it once, and not kept."""
     submission = world.open(state.sealed) if state.sealed else None
     asking = wanted(state, submission, at.date(), asked)
-    return route(asking, world.directory, world.loads, at, world.trust)
+    if world.standings.policy.already_receiving == "exclude":
+        asking = asking._replace(receiving=asking.receiving | world.receiving(state.id, need_of(state), at))
+    return route(asking, world.directory, world.loads, at, world.standings)
 
 
 def wanted(

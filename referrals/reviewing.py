@@ -3,6 +3,7 @@
 Comes in: the referral, an Assign or a Respond of its hub. Goes out: facts, or a Rejection. Pure.
 """
 
+from referrals import approval
 from referrals import commands as c
 from referrals import events as e
 from referrals.closing import ENDINGS, wrong_outcome
@@ -24,12 +25,17 @@ def assign(state: Referral, command: c.Assign, envelope: c.Envelope, world: Worl
         return c.Rejection(No.ILLEGAL, f"the referral is {state.status}, not needs-review")
     if (stale := _stale(state, command.version)) is not None:
         return stale
+    if approval.holds_back(state):
+        return c.Rejection(No.NOT_AUTHORIZED, f"{state.payer} must approve before anybody is asked")
     picked = [world.directory.services.get(id) for id in command.services]
     services = [s for s in picked if s is not None and s.active]
     if len(services) < len(picked):
         return c.Rejection(No.UNKNOWN_SERVICE, "pick an active service of the directory")
+    full = (text for s in services if (text := world.standings.full(s, envelope.at.date())))
     if (wrong := _asked_before(state, services)) is not None:
         return wrong
+    if (detail := next(full, None)) is not None:
+        return c.Rejection(No.ILLEGAL, f"{detail}; pick another service")
     chosen = [
         e.Fact(e.ServiceAssigned(service=s.id, organization=s.organization, reason=command.reason))
         for s in services

@@ -7,7 +7,7 @@ counted (outside-area), the nearest few and the preferred organization's are nam
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from heapq import nsmallest
 from itertools import chain, islice
@@ -15,11 +15,12 @@ from operator import itemgetter
 
 from referrals.directory import Directory, Place, Service, roughly_apart
 from referrals.events import Candidate, ExcludedBy, RoutingDecided
-from referrals.rules import OF_ORGANIZATION, RULES, Limits, excluded_by, limits, suspects
-from referrals.score import Setting, position, scored, weighed
-from referrals.wanted import Wanted, language_code, policy
+from referrals.rules import OF_AREA, OF_ORGANIZATION, RULES, excluded_by, suspects
+from referrals.score import Parts, scorer
+from referrals.standing import Standing, Standings
+from referrals.wanted import Wanted, language_code
 
-Fit = tuple[float, str, Service, dict[str, float]]
+Fit = tuple[float, str, Service, Parts]
 Excluded = tuple[Service, ExcludedBy]
 
 
@@ -28,25 +29,25 @@ def route(
     directory: Directory,
     loads: Mapping[str, int],
     now: datetime,
-    trust: Mapping[str, float] | None = None,
+    standings: Standings | None = None,
 ) -> RoutingDecided:
-    """The decision, explained. `loads` = open hops per organization (advice, not a promise), `trust` per service.
+    """The decision, explained. `loads` = open hops per organization (advice, not a promise).
 
-    A service out of reach is counted under outside-area whatever else would exclude it, unless it is named.
+    `standings`: how each service stands, and the policy; without it no service has a record. A service out of reach is
+    counted under outside-area whatever else would exclude it, unless it is named.
     """
-    rules = policy()
+    stands = standings or Standings()
+    rules, day = stands.policy, now.date()
     here, asked = _located(wanted, directory)
     reach = directory.in_reach(asked.domain, asked.postal_code, asked.county)
-    positions = directory.noted("position", position)
-    setting = Setting(rules, asked, position(here) if here else (), positions, loads, trust or {}, now.date())
-    fit, excluded = _judged(weighed(setting), directory.noted("limits", limits), reach.values())
+    fit, excluded = _judged(asked, stands, day, reach.values(), scorer(rules, asked, here, loads))
     named = [
         Candidate(s.id, s.organization, score=-minus, parts=found)
         for minus, _, s, found in fit[: rules.named_candidates]
     ]
     named += _named(_nearest(here, excluded, rules.named_candidates - len(named)))
-    outside = _outside(asked, directory, reach)[: rules.named_candidates - len(named)]
-    named += _named(_objections(asked, outside, now.date()))
+    room = min(rules.named_outside, rules.named_candidates - len(named))
+    named += _named(_objections(asked, _outside(asked, directory, reach, room), day))
     return RoutingDecided(
         decided_at=now,
         policy=rules.version,
@@ -58,7 +59,7 @@ def route(
 
 
 def objection(wanted: Wanted, directory: Directory, service: Service, day: date) -> ExcludedBy | None:
-    """Why this one service does not fit, or None; outside of any decision."""
+    """Why this one service does not fit this person, or None; outside of any decision, however full it is now."""
     if wanted.domain not in service.domains:
         return ExcludedBy("need", f"does not offer {wanted.domain}")
     return excluded_by(RULES, _located(wanted, directory)[1], service, day)
@@ -71,20 +72,29 @@ def _located(wanted: Wanted, directory: Directory) -> tuple[Place | None, Wanted
 
 
 def _judged(
-    at: Setting, limited: Mapping[str, Limits], services: Iterable[Service]
+    wanted: Wanted,
+    stands: Standings,
+    day: date,
+    services: Iterable[Service],
+    scored: Callable[[Standing], tuple[float, Parts]],
 ) -> tuple[list[Fit], list[Excluded]]:
     """Those in reach: who fits, best first, and whom a rule leaves out."""
-    suspect, only = suspects(at.wanted), at.wanted.preferred_only
+    suspect, only, known = suspects(wanted), wanted.preferred_only, stands.on(day)
     fit: list[Fit] = []
     excluded: list[Excluded] = []
     for service in services:
-        asked = limited[service.id]
+        stand = known.get(service.id)
+        if stand is None or stand.service is not service:
+            stand = stands.of(service, day)
+        why = stand.shut
         if only or service.organization in suspect:
-            asked = (*OF_ORGANIZATION, *asked)
-        if asked and (why := excluded_by(asked, at.wanted, service, at.day)) is not None:
+            why = excluded_by(OF_ORGANIZATION, wanted, service, day) or why
+        if why is None and stand.limits:
+            why = excluded_by(stand.limits, wanted, service, day)
+        if why is not None:
             excluded.append((service, why))
         else:
-            total, found = scored(at, service)
+            total, found = scored(stand)
             fit.append((-total, service.id, service, found))
     fit.sort(key=itemgetter(0, 1))
     return fit, excluded
@@ -95,16 +105,19 @@ def _nearest(here: Place | None, excluded: list[Excluded], room: int) -> list[Ex
     return nsmallest(room, excluded, key=lambda one: (roughly_apart(centre, one[0]), one[0].id))
 
 
-def _outside(wanted: Wanted, directory: Directory, reach: Mapping[str, Service]) -> list[Service]:
+def _outside(wanted: Wanted, directory: Directory, reach: Mapping[str, Service], room: int) -> list[Service]:
     """A few that are out of reach: the preferred organization's, then the nearest."""
+    if room <= 0:
+        return []
     theirs = sorted(directory.of(wanted.domain, wanted.preferred), key=lambda s: s.id)
     around = directory.around(wanted.domain, wanted.postal_code)
     nearest = (s for s in around if s.id not in reach and s.organization != wanted.preferred)
-    return list(islice(chain((s for s in theirs if s.id not in reach), nearest), policy().named_outside))
+    return list(islice(chain((s for s in theirs if s.id not in reach), nearest), room))
 
 
 def _objections(wanted: Wanted, services: Iterable[Service], day: date) -> list[Excluded]:
-    return [(s, why) for s in services if (why := excluded_by(RULES, wanted, s, day)) is not None]
+    rules = (*OF_ORGANIZATION, *OF_AREA)
+    return [(s, why) for s in services if (why := excluded_by(rules, wanted, s, day)) is not None]
 
 
 def _named(excluded: Iterable[Excluded]) -> list[Candidate]:

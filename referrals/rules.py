@@ -2,24 +2,20 @@
 
 Comes in: what is wanted, one service, the day. Goes out: the reason in words, or None. Decisions are stored in the
 clear: a reason names the person's ZIP, language and payer, which are clear too, but of age, gender, attributes,
-household and accessibility only what the service asks for, never the person's own value.
+household and accessibility only what the service asks for, never the person's own value. What shuts a service for
+everybody (inactive, closure, capacity, paused) is standing.py's.
 """
 
 from collections.abc import Callable, Iterable
 from datetime import date
-from functools import lru_cache
 from typing import NamedTuple
 
 from referrals.directory import Service
 from referrals.events import ExcludedBy
-from referrals.wanted import Wanted, policy
+from referrals.wanted import Wanted
 
 Rule = Callable[[Wanted, Service, date], str | None]
 Limits = tuple[tuple[str, Rule], ...]
-
-
-def _inactive(w: Wanted, s: Service, day: date) -> str | None:
-    return None if s.active else "the service is not active"
 
 
 def _own(w: Wanted, s: Service, day: date) -> str | None:
@@ -37,6 +33,10 @@ def _client_excluded(w: Wanted, s: Service, day: date) -> str | None:
 
 def _earlier_hop(w: Wanted, s: Service, day: date) -> str | None:
     return "this organization was asked before" if s.organization in w.earlier else None
+
+
+def _already_receiving(w: Wanted, s: Service, day: date) -> str | None:
+    return "helps this person with this need already" if s.organization in w.receiving else None
 
 
 def _outside_area(w: Wanted, s: Service, day: date) -> str | None:
@@ -66,16 +66,6 @@ def _payer_network(w: Wanted, s: Service, day: date) -> str | None:
     if not s.payers or w.payer in s.payers:
         return None
     return f"serves members of {_list(s.payers)}; the payer is {w.payer or 'not named'}"
-
-
-def _closed(w: Wanted, s: Service, day: date) -> str | None:
-    return f"a closure is in force on {day.isoformat()}" if s.closed_on(day) else None
-
-
-def _capacity(w: Wanted, s: Service, day: date) -> str | None:
-    if s.capacity_status != "no-capacity" or not fresh_capacity(s, day):
-        return None
-    return f"has said on {str(s.capacity_updated)[:10]} that it has no room"
 
 
 def _language(w: Wanted, s: Service, day: date) -> str | None:
@@ -134,16 +124,14 @@ OF_ORGANIZATION: tuple[tuple[str, Rule], ...] = (
     ("preferred-only", _preferred_only),
     ("client-excluded", _client_excluded),
     ("earlier-hop", _earlier_hop),
+    ("already-receiving", _already_receiving),
 )
 OF_AREA: tuple[tuple[str, Rule], ...] = (("outside-area", _outside_area),)
 # What needs least said about a person comes first.
 OF_SERVICE: tuple[ServiceRule, ...] = (
-    ServiceRule("inactive", _inactive, lambda s: not s.active),
     ServiceRule("service-code", _service_code, lambda s: s.service_codes),
     ServiceRule("programme", _programme, lambda s: s.programmes),
     ServiceRule("payer-network", _payer_network, lambda s: s.payers),
-    ServiceRule("closure", _closed, lambda s: s.closures),
-    ServiceRule("capacity", _capacity, lambda s: s.capacity_status == "no-capacity"),
     ServiceRule("language", _language, lambda s: not s.interpretation),
     ServiceRule("age", _age, lambda s: s.minimum_age is not None or s.maximum_age is not None),
     ServiceRule("gender", _gender, lambda s: s.genders),
@@ -166,7 +154,7 @@ def limits(service: Service) -> Limits:
 
 def suspects(wanted: Wanted) -> frozenset[str]:
     """The organizations that a rule of OF_ORGANIZATION may leave out, besides all but the preferred one."""
-    return wanted.earlier | {wanted.sender, *wanted.excluded}
+    return wanted.earlier | wanted.receiving | {wanted.sender, *wanted.excluded}
 
 
 def excluded_by(
@@ -177,23 +165,6 @@ def excluded_by(
         if (detail := objects(wanted, service, day)) is not None:
             return ExcludedBy(name, detail)
     return None
-
-
-def fresh_capacity(service: Service, day: date) -> bool:
-    """Whether what the service said of its room still holds: not past its own date, and recent; undated is not."""
-    if service.capacity_until is not None and day.isoformat() > service.capacity_until:
-        return False
-    days = days_since(service.capacity_updated, day)
-    return days is not None and days <= policy().capacity_fresh_days
-
-
-@lru_cache(maxsize=4096)
-def days_since(text: str | None, day: date) -> int | None:
-    """Days from an ISO date or time to that day; None when it is none."""
-    try:
-        return (day - date.fromisoformat((text or "")[:10])).days
-    except ValueError:
-        return None
 
 
 def _list(values: tuple[str, ...] | list[str]) -> str:

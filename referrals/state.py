@@ -35,6 +35,13 @@ class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
     assigned: bool = False
     passed_on: bool = False
     attempts: int = 0
+    capacity_version: int | None = None
+    closures: tuple[tuple[str, str], ...] = ()
+    accepted_at: datetime | None = None
+    contacted_at: datetime | None = None
+    started_at: datetime | None = None
+    review_date: str | None = None
+    pauses: tuple[tuple[datetime, datetime | None], ...] = ()
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True):
@@ -85,6 +92,7 @@ class Referral(Struct, frozen=True, kw_only=True, omit_defaults=True):
     consent_status: str = "active"
     consent_id: str | None = None
     flags: tuple[str, ...] = ()
+    approval: str = "none"
     named_payer: str | None = None
     member: UUID | None = None
     payers_before: tuple[PayerBefore, ...] = ()
@@ -94,9 +102,13 @@ class Referral(Struct, frozen=True, kw_only=True, omit_defaults=True):
     outcome: Outcome | None = None
     follow_up: str | None = None
     authorization: dict[str, Any] | None = None
+    approval_asked_at: datetime | None = None
+    approval_due_at: datetime | None = None
     services_delivered: tuple[dict[str, Any], ...] = ()
     accepted_at: datetime | None = None
     closed_at: datetime | None = None
+    review_since: datetime | None = None
+    came_due: dict[str, int] = {}
     sealed: bytes = b""
     outcome_sealed: bytes = b""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from referrals import capacity, linking, listing
+from referrals import capacity, linking, listing, screening
 from referrals import commands as c
 from referrals.covering import MEMBER, SPELL, member_known, spell_said
 from referrals.errors import RejectionReason as No
@@ -47,4 +47,5 @@ RECORDS: dict[str, Record] = {
     MEMBER: member_known,
     "service": listing.recorded,
     linking.KIND: linking.record,
+    screening.KIND: screening.record,
 }

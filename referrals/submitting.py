@@ -12,6 +12,7 @@ from referrals import commands as c
 from referrals import events as e
 from referrals import ids, words
 from referrals.amending import rechecked
+from referrals.authorizing import another_plan
 from referrals.cancelling import ended
 from referrals.check import parse_time
 from referrals.consent import consent
@@ -78,6 +79,7 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
     named = submission.coverage.payer if submission.coverage else None
     member = world.coverage.keys.get((envelope.organization, envelope.event_id))
     paying = payer_now(member, named, envelope.organization, today(envelope.at), world)
+    contract = contract_for(paying.payer, need.domain)
     return e.ReferralReceived(
         sender=envelope.organization,
         sender_referral_id=submission.sender_referral_id,
@@ -88,7 +90,7 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
         code=need.code,
         digest=digest(submission),
         requested_at=parse_time(submission.requested_at or "") or envelope.occurred_at,
-        contract=contract_for(paying.payer, need.domain).id,
+        contract=contract.id,
         hub=world.hub,
         payer=paying.payer,
         named_payer=named,
@@ -104,14 +106,17 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
         excluded=submission.excluded_organizations,
         consent_status=submission.consent.status,
         consent_id=submission.consent.id,
-        flags=(*flags(submission, world), *paying.flags),
+        flags=(*flags(submission, envelope, world), *paying.flags),
+        approval=contract.authorized_before(need.domain),
         match_keys=world.people.keys.get((envelope.organization, envelope.event_id), ()),
     )
 
 
-def flags(submission: Submission, world: World) -> tuple[str, ...]:
+def flags(submission: Submission, envelope: c.Envelope, world: World) -> tuple[str, ...]:
     """What a person should know though it stops nothing."""
     code, coverage = submission.need.code, submission.coverage
+    referral = ids.referral_id(envelope.organization, submission.sender_referral_id)
+    need = (ids.person_key(envelope.organization, submission.person.person_id), submission.need.domain)
     found = {
         "unknown-need-code": code is not None
         and code.code is not None
@@ -121,6 +126,7 @@ def flags(submission: Submission, world: World) -> tuple[str, ...]:
         and world.organizations.get(coverage.payer) != "mco",
         "unknown-preferred-organization": submission.preferred_organization is not None
         and world.organizations.get(submission.preferred_organization) != "cbo",
+        "already-receiving": bool(world.receiving(referral, need, envelope.at)),
     }
     return tuple(name for name, holds in found.items() if holds)
 
@@ -148,7 +154,10 @@ def _again(
     after = evolve(state, state.id, amended, envelope.at)
     if (said := _after_amendment(after, command.submission, envelope, world)) is not None:
         return (amended, *said)
-    return (amended, *rechecked(state, after, changed, envelope, world))
+    asking = another_plan(after, envelope, world)
+    for fact in asking:
+        after = evolve(after, state.id, fact, envelope.at)
+    return (amended, *asking, *rechecked(state, after, changed, envelope, world))
 
 
 def _after_amendment(
@@ -159,5 +168,8 @@ def _after_amendment(
     if verdict.verdict == "refuse":
         hops = [e.Fact(e.HopCancelled(hop=h.hop, reason="consent-revoked")) for h in state.open_hops]
         return (*hops, e.Fact(e.ReferralCancelled(reason="consent-revoked")))
-    waiting = state.status is ReferralStatus.NEEDS_REVIEW and verdict.verdict == "allow"
+    if state.status is ReferralStatus.RECEIVED and verdict.verdict == "review":  # it waited for its plan
+        return (e.Fact(e.ReviewNeeded(reason=verdict.reason, detail=verdict.detail)),)
+    waits = (ReferralStatus.NEEDS_REVIEW, ReferralStatus.RECEIVED)
+    waiting = state.status in waits and verdict.verdict == "allow"
     return place(state, envelope, world) if waiting else None

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from referrals.submission import Attribute, Submission
 
@@ -23,19 +23,34 @@ LANGUAGES = {
     "tagalog": "tl",
     "korean": "ko",
 }
+RECEIVES = "already-receiving"
+"""The attribute by which a sender says that the person is helped already; its value is the organization's id."""
 UNKNOWN_GENDERS = frozenset({"", "unknown", "asked-declined"})
 NO = (False, "false", "no", "n", "0", 0)
 
 
 class Policy(Struct, frozen=True, forbid_unknown_fields=True):
-    """The reviewed numbers of routing (referrals/data/routing_policy.json)."""
+    """The reviewed numbers of routing (referrals/data/routing_policy.json).
+
+    `half_*`: where a part of the score is one half. `prior_*`: the imagined answers a new service begins with.
+    `pause_after_expiries`: requests in a row without an answer that pause a service, at most 10.
+    """
 
     version: str
     weights: Mapping[str, float]
     half_distance_km: float
     half_load: float
     half_assured_days: float
+    stale_assured_days: int
+    stale_trust: float
+    doubt_weight: float
+    half_response_hours: float
+    prior_answers: Annotated[float, Meta(gt=0)]
+    prior_acceptance: float
     capacity_fresh_days: int
+    pause_after_expiries: Annotated[int, Meta(ge=1, le=10)]
+    already_receiving: Literal["flag", "exclude"]
+    already_receiving_days: int
     named_candidates: int
     named_outside: int
 
@@ -50,6 +65,7 @@ class Wanted(NamedTuple):
     language: str | None
     excluded: tuple[str, ...] = ()
     earlier: frozenset[str] = frozenset()
+    receiving: frozenset[str] = frozenset()
     preferred: str | None = None
     preferred_only: bool = False
     payer: str | None = None
@@ -66,7 +82,11 @@ class Wanted(NamedTuple):
 @cache
 def policy() -> Policy:
     """The policy in force."""
-    text = resources.files("referrals").joinpath("data", "routing_policy.json").read_bytes()
+    return policy_of(resources.files("referrals").joinpath("data", "routing_policy.json").read_bytes())
+
+
+def policy_of(text: bytes) -> Policy:
+    """A policy from its JSON; msgspec.ValidationError when a number is missing, unknown or out of range."""
     return msgspec.json.decode(text, type=Policy)
 
 
@@ -80,6 +100,7 @@ def personal(submission: Submission, day: date) -> dict[str, Any]:
         "accessibility": tuple(a for need in person.accessibility if (a := plain(need))),
         "attributes": frozenset(c for a in person.attributes for c in _codes(a)),
         "children": person.household.children if person.household else None,
+        "receiving": frozenset(str(a.value) for a in person.attributes if a.code == RECEIVES and a.value),
     }
 
 

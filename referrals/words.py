@@ -83,6 +83,7 @@ PRIORITIES = ("routine", "urgent", "asap", "stat")
 CONSENT_STATUSES = ("active", "refused", "revoked", "expired", "absent")
 SENSITIVITIES = ("part2", "violence", "minor-consented", "behavioral-health")
 AUTHORIZATIONS = ("approved", "partial", "denied")
+AUTHORIZATION_MODES = ("none", "before-routing", "before-start")
 ROUTING_MODES = ("automatic", "preferred-only", "ask-first")
 
 

@@ -19,6 +19,7 @@ from infra import kafka
 from infra.postgres import pool
 from infra.settings import Settings, settings
 from stream_processors import metrics
+from stream_processors.careful import Careful
 from stream_processors.coverage import CoverageTeller
 from stream_processors.exchange import Exchange
 from stream_processors.inbox import Inbox
@@ -78,12 +79,14 @@ def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
     """The high-rate path: no agent; the app's services own their consumers (architecture 11)."""
     app.producer_only = True
     url, secret = _database(config), match_secret(config)
+    marks = config.data_path / "faust"
 
     async def consume() -> None:
         async with await pool(url, "worker") as connections:
             exchange = Exchange(connections, secret)
             limits = Limits(config.poison_in_row, config.poison_share)
-            inbox = Inbox(login, connections, exchange, config.worker_slot, limits=limits)
+            reading = Careful(marks / f"{config.worker_slot}.reading", exchange.unread).reading
+            inbox = Inbox(login, connections, exchange, config.worker_slot, limits=limits, reading=reading)
             await asyncio.gather(inbox.run(), Watch(login, connections, inbox).run())
 
     async def relay() -> None:

@@ -5,6 +5,7 @@ Never decides who pays, and never misses a referral: it waits for the batches th
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,7 @@ from stream_processors.patience import IDLE_S, again_and_again, held
 from stream_processors.store import columns
 
 SQL = queries("stream_processors", "coverage.sql")
+Send = Callable[[Sequence[Record]], Awaitable[object]]
 
 
 class CoverageTeller:
@@ -42,26 +44,27 @@ class CoverageTeller:
                 return
             async with RecordProducer(self._login, "refex-coverage") as producer:
                 while True:
-                    if not await self._step(connection, producer):
+                    if not await tell(connection, producer.send):
                         await asyncio.sleep(IDLE_S)
 
-    async def _step(self, connection: asyncpg.Connection, producer: RecordProducer) -> bool:
-        """Tell what is due, and when each of these members is due again; whether there was anything."""
-        due = await connection.fetch(SQL["due"])
-        if not due:
-            return False
-        members, now = [row["member"] for row in due], datetime.now(UTC)
-        async with connection.transaction():
-            await connection.execute(SQL["lock_members"], sorted({lane(m) for m in members}))
-            referrals = await connection.fetch(SQL["referrals"], [str(m) for m in members])
-            streams = await connection.fetch(SQL["members"], members)
-        of = {row["member"]: row for row in due}
-        if referrals:
-            await producer.send([_record(r["id"], of[r["member"]], now) for r in referrals])
-        again = {r["id"]: _again(msgspec.json.decode(r["data"]), now) for r in streams}
-        told = [(row["member"], row["generation"], again.get(row["member"])) for row in due]
-        await connection.execute(SQL["told"], *columns(told))
-        return True
+
+async def tell(connection: asyncpg.Connection, send: Send) -> bool:
+    """Tell what is due, and note when each of these members is due again; whether there was anything."""
+    due = await connection.fetch(SQL["due"])
+    if not due:
+        return False
+    members, now = [row["member"] for row in due], datetime.now(UTC)
+    async with connection.transaction():
+        await connection.execute(SQL["lock_members"], sorted({lane(m) for m in members}))
+        referrals = await connection.fetch(SQL["referrals"], [str(m) for m in members])
+        streams = await connection.fetch(SQL["members"], members)
+    of = {row["member"]: row for row in due}
+    if referrals:
+        await send([_record(r["id"], of[r["member"]], now) for r in referrals])
+    again = {r["id"]: _again(msgspec.json.decode(r["data"]), now) for r in streams}
+    told = [(row["member"], row["generation"], again.get(row["member"])) for row in due]
+    await connection.execute(SQL["told"], *columns(told))
+    return True
 
 
 def _again(data: dict[str, Any], now: datetime) -> datetime | None:

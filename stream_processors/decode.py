@@ -14,7 +14,7 @@ import msgspec
 from avro_schemas import topics
 from avro_schemas.codec import CodecError, decode
 from producers.envelope import unseal
-from referrals import check, ids, linking
+from referrals import check, ids, linking, screening
 from referrals import commands as c
 from referrals.coverage import SaidSpell, Spell
 from referrals.covering import KNOWN, MEMBER, SPELL
@@ -236,6 +236,17 @@ def _text(sealed: bytes) -> str | None:
     return unseal(sealed).decode() or None
 
 
+def _screened(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+    stream_id, sealed = UUID(fields["screening_id"]), fields["sealed"]
+    found = screening.screened(_json(unseal(sealed)))
+    data = {"person_key": fields["person_key"], **screening.clear(found)}
+    return (
+        c.RecordFact(screening.KIND, stream_id, "screening-recorded", data, sealed),
+        screening.KIND,
+        stream_id,
+    )
+
+
 def _link_proposed(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
     link = UUID(fields["link_id"])
     return c.RecordFact(linking.KIND, link, linking.PROPOSED, _json(fields["body"])), linking.KIND, link
@@ -260,7 +271,7 @@ _READERS: dict[str, Callable[[Raw, Fields], tuple[c.Command | c.RecordFact, str,
     "service_ended.v1": _service_ended,
     "capacity_changed.v1": _recorded("capacity", "capacity-changed", "service_id", ()),
     "consent_changed.v1": _recorded("consent", "consent-changed", "consent_id", ("person_key", "action")),
-    "screening_recorded.v1": _recorded("screening", "screening-recorded", "screening_id", ("person_key",)),
+    "screening_recorded.v1": _screened,
     "coverage_spell.v1": _spell,
     "coverage_changed.v1": _member,
     "coverage_reached.v1": _reached,

@@ -1,6 +1,7 @@
 """One batch, one transaction: the heart. Comes in: raw records. Goes out: their effects and the next offsets.
 
-lock progress -> drop what was applied -> read -> lock lanes -> load -> decide, evolve -> save -> commit -> notify.
+lock progress -> drop what was applied -> read -> lock lanes -> load -> decide, evolve (capacity.py: until every place
+taken is there) -> save -> commit -> notify.
 Any process may die at any instant: the offsets move with the effects or not at all (architecture 1-3).
 """
 
@@ -16,9 +17,10 @@ from infra.postgres import CHANNEL
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
 from stream_processors import store
+from stream_processors.capacity import settled
 from stream_processors.decode import Arrival, Poison, Raw, poison, read
 from stream_processors.progress import fresh
-from stream_processors.work import Work
+from stream_processors.service_record import Overdrawn
 from stream_processors.world import WorldKeeper
 
 NOTIFY = f"notify {CHANNEL}"
@@ -47,14 +49,20 @@ class Exchange:
         self._pool = pool
         self._match_secret = match_secret or secrets.token_bytes(32)
         self._world = WorldKeeper()
+        self.unread: set[tuple[str, int, int]] = set()
 
     def read(self, raw: Raw) -> Arrival | Poison:
-        """What a record says; pure, so it may run while another batch commits."""
-        return read(raw)
+        """What a record says; pure, so it may run while another batch commits. What fails us here is ours to mend."""
+        if self.unread and (raw.topic, raw.partition, raw.offset) in self.unread:
+            return poison(raw, Bad.QUARANTINED, f"reading it ends the process; {NEXT_STEP[Bad.QUARANTINED]}")
+        try:
+            return read(raw)
+        except Exception as error:
+            return poison(raw, Bad.OUR_FAILURE, f"{type(error).__name__}: {NEXT_STEP[Bad.OUR_FAILURE]}")
 
     async def apply(self, batch: Sequence[Raw], holes: Holes = NO_HOLES) -> Applied:
         """Read and write one batch."""
-        return await self.write([read(raw) for raw in batch], holes)
+        return await self.write([self.read(raw) for raw in batch], holes)
 
     async def write(self, records: Sequence[Arrival | Poison], holes: Holes = NO_HOLES) -> Applied:
         """One batch in one transaction. A record that fails us is found alone and becomes a dead letter.
@@ -100,13 +108,12 @@ class Exchange:
                 work = None
                 if taken:
                     loaded = await store.load(connection, taken, self._match_secret)
-                    work = Work(loaded, await self._world.current(connection))
-                    work.apply(taken)
+                    work = await settled(connection, loaded, await self._world.current(connection), taken)
                     await store.save(connection, work, self._world.webhooks)
                 await store.save_progress(connection, before, after)
             if work is None:
                 return Applied(after, 0, 0, 0, 0, gaps)
-            self._world.adopt(work.loads)
+            self._world.adopt(work)
             await connection.execute(NOTIFY)
             counts = (len(taken), len(work.history), len(work.rejections), len(work.dead))
             return Applied(after, *counts, gaps=gaps)
@@ -121,4 +128,4 @@ def is_transient(error: Exception) -> bool:
         return error.table_name is not None and error.table_name.startswith("inbox")
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in TRANSIENT_CLASSES
-    return isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError | store.Overtaken)
+    return isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError | store.Overtaken | Overdrawn)

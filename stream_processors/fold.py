@@ -12,8 +12,11 @@ import msgspec
 
 from referrals.events import Event, Fact
 from referrals.evolve import evolve
+from referrals.service_record import CAPACITY
 from referrals.state import Referral
 from referrals.streams import Stream
+from referrals.timing import tells_hub
+from stream_processors.service_record import Told
 
 REFERRAL = "referral"
 
@@ -33,9 +36,10 @@ class LogRow(NamedTuple):
 
 
 class Folded(NamedTuple):
-    """One stream after its facts; `referral` with what its row holds besides, or `stream`."""
+    """One stream after its facts: `referral` with what its row holds besides, or `stream`; `told` of services."""
 
     facts: Sequence[LogRow]
+    told: Told
     referral: Referral | None = None
     decision: bytes | None = None
     reviewed: bool = False
@@ -54,17 +58,20 @@ def fold(facts: Sequence[LogRow]) -> Folded:
         raise ValueError(f"{first.kind} {first.stream_id}: its versions are not 1..{len(facts)}")
     if first.kind == REFERRAL:
         return _referral(facts)
-    newest = facts[-1]
+    newest, told = facts[-1], Told()
+    for fact in facts if first.kind == CAPACITY else ():
+        told.capacity(first.stream_id, first.tenant, msgspec.json.decode(fact.data), fact.at)
     data = msgspec.json.decode(newest.data)
-    return Folded(facts, stream=Stream(first.tenant, newest.version, newest.type, data, newest.sealed))
+    return Folded(facts, told, stream=Stream(first.tenant, newest.version, newest.type, data, newest.sealed))
 
 
 def _referral(facts: Sequence[LogRow]) -> Folded:
     state: Referral | None = None
-    decision, reviewed = None, False
+    decision, reviewed, told = None, False, Told()
     for fact in facts:
         event = msgspec.json.decode(fact.data, type=Event)
-        state = evolve(state, fact.stream_id, Fact(event, fact.sealed), fact.at)
+        before, state = state, evolve(state, fact.stream_id, Fact(event, fact.sealed), fact.at)
+        told.fact(before, state, event, fact.at)
         decision = fact.data if fact.type == "routing-decided" else decision
-        reviewed = reviewed or fact.type == "review-needed"
-    return Folded(facts, referral=state, decision=decision, reviewed=reviewed)
+        reviewed = reviewed or tells_hub(event, state.hub)
+    return Folded(facts, told, referral=state, decision=decision, reviewed=reviewed)

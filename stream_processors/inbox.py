@@ -10,7 +10,7 @@ import contextlib
 import re
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -43,6 +43,11 @@ log = structlog.get_logger()
 
 
 T = TypeVar("T", bound=Placed)
+Reading = Callable[[Sequence[Raw]], contextlib.AbstractAsyncContextManager[None]]
+
+
+def _unmarked(batch: Sequence[Raw]) -> contextlib.AbstractAsyncContextManager[None]:
+    return contextlib.nullcontext()
 
 
 class Step(Protocol[T]):
@@ -66,6 +71,7 @@ class Inbox(Generic[T]):
         slot: int,
         pattern: str = PATTERN,
         limits: Limits = LIMITS,
+        reading: Reading = _unmarked,
     ) -> None:
         self._login = login
         self._pool = pool
@@ -79,6 +85,7 @@ class Inbox(Generic[T]):
         self._positions: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
         self._guard = PoisonGuard(limits)
+        self._reading = reading
         self._stopped: set[TopicPartition] = set()
         self._looked_at = 0.0
         self.retrying = False
@@ -127,9 +134,10 @@ class Inbox(Generic[T]):
     async def _read(self, batch: list[Raw]) -> list[T]:
         """What the records say, read in slices so that the batch being written goes on meanwhile."""
         records: list[T] = []
-        for start in range(0, len(batch), SLICE):
-            records += map(self._step.read, batch[start : start + SLICE])
-            await asyncio.sleep(0)
+        async with self._reading(batch):
+            for start in range(0, len(batch), SLICE):
+                records += map(self._step.read, batch[start : start + SLICE])
+                await asyncio.sleep(0)
         return records
 
     async def _settle(self, consumer: AIOKafkaConsumer) -> frozenset[Place]:

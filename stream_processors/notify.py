@@ -75,7 +75,7 @@ def message(row: dict[str, Any], now: datetime) -> tuple[bytes, dict[str, str]]:
         {
             "type": row["type"],
             "timestamp": row["at"],
-            "data": {"referral": row["stream_id"], "version": row["version"], "status": row["status"]},
+            "data": {row["kind"]: row["stream_id"], "version": row["version"], "status": row["status"]},
         }
     )
     signature = Webhook(row["webhook_secret"]).sign(str(row["id"]), now, body.decode())

@@ -8,7 +8,7 @@ from (
 join delivery x on x.id = due.id
 join organization o on o.id = x.recipient
 where d.id = due.id
-returning d.id, d.recipient, d.stream_id, d.version, d.type, d.status, d.at, d.attempts, o.webhook_url,
+returning d.id, d.recipient, d.kind, d.stream_id, d.version, d.type, d.status, d.at, d.attempts, o.webhook_url,
     o.webhook_secret
 
 -- name: delivered

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from referrals.events import Event, ReferralReceived
-from stream_processors import rows
+from stream_processors import rows, service_record
 from stream_processors.fold import Folded
 from stream_processors.store import DIRECTORY, SQL
 
@@ -36,7 +36,7 @@ def _hops(f: Folded) -> Rows:
 
 
 def _deadlines(f: Folded) -> Rows:
-    return [rows.deadline_row(f.referral)] if f.referral and f.referral.response_due else []
+    return rows.deadline_rows(f.referral) if f.referral else []
 
 
 def _match_keys(f: Folded) -> Rows:
@@ -70,6 +70,14 @@ def _rejected(f: Folded) -> Rows:
     ]
 
 
+def _service_record(f: Folded) -> Rows:
+    return service_record.record_rows(f.told)
+
+
+def _service_capacity(f: Folded) -> Rows:
+    return service_record.capacity_rows(f.told)
+
+
 PROJECTIONS: tuple[Projection, ...] = (
     Projection("referral", _referral, SQL["insert_referrals"]),
     Projection("hop", _hops, SQL["save_hops"]),
@@ -79,6 +87,10 @@ PROJECTIONS: tuple[Projection, ...] = (
     Projection("service", _service, SQL["save_services"]),
     Projection("directory_version", _directory, SQL["bump_directory"]),
     Projection("rejected_command", _rejected, SQL["insert_rejections"]),
+    Projection("service_record", _service_record, service_record.SQL["add_records"], apart=("changed_in",)),
+    Projection(
+        "service_capacity", _service_capacity, service_record.SQL["add_capacity"], apart=("changed_in",)
+    ),
 )
 
 # Why each other table is not one.
@@ -89,7 +101,6 @@ NOT_PROJECTIONS: dict[str, str] = {
     "dead_letter": "a record that could not be read, kept whole to be replayed",
     "progress": "where each partition stands",
     "progress_reset": "what operators gave up, and when",
-    "worker_run": "how each worker's last run ended",
     "relay_position": "how far history is published",
     "relay_end": "how far history is published",
     "directory_change": "where each worker's snapshot of the directory goes on reading",

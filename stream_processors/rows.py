@@ -12,6 +12,7 @@ import msgspec
 from msgspec import structs
 
 from referrals import ids
+from referrals.clocks import deadlines
 from referrals.events import ReferralReceived
 from referrals.state import Referral
 from referrals.streams import Stream
@@ -70,11 +71,9 @@ def hop_rows(r: Referral, before: Referral | None) -> list[tuple[Any, ...]]:
     ]
 
 
-def deadline_row(r: Referral) -> tuple[Any, ...]:
-    """The one deadline of a referral that waits for an answer."""
-    hop = r.response_due
-    assert hop is not None
-    return (r.id, "first-response", hop.number, hop.due_at, ids.lane(r.id))
+def deadline_rows(r: Referral) -> list[tuple[Any, ...]]:
+    """The rows of `deadline`: everything of the referral that is still to come due."""
+    return [(r.id, d.name, d.generation, d.due_at, ids.lane(r.id)) for d in deadlines(r)]
 
 
 def match_rows(event: ReferralReceived) -> list[tuple[Any, ...]]:

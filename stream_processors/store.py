@@ -16,10 +16,11 @@ from referrals.commands import CoverageReached
 from referrals.covering import MEMBER
 from referrals.state import Referral
 from referrals.streams import Stream
-from stream_processors import rows
+from stream_processors import rows, service_record
 from stream_processors.decode import Arrival, Poison
 from stream_processors.members import load_members, member_keys
 from stream_processors.persons import load_people
+from stream_processors.receiving import load_helps
 from stream_processors.work import Loaded, Work
 
 SQL = queries("stream_processors", "store.sql")
@@ -61,6 +62,7 @@ async def load(connection: Connection, records: Sequence[Arrival | Poison], matc
         tombstones=await _tombstones(connection, set(wanted) - known.keys()),
         people=await load_people(connection, records, known, match_secret),
         members=members,
+        helps=await load_helps(connection, arrivals, known.values()),
     )
 
 
@@ -81,6 +83,8 @@ async def save(connection: Connection, work: Work, webhooks: frozenset[str]) -> 
     await _many(connection, "insert_rejections", rejected)
     await _many(connection, "insert_dead_letters", [rows.dead_row(p) for p in work.dead])
     await _many(connection, "insert_deliveries", rows.delivery_rows(work, webhooks))
+    pause_after = work.standings.policy.pause_after_expiries
+    await service_record.save(connection, work.told, webhooks, work.world.hub, pause_after)
     await connection.execute(SQL["save_lanes"], list(work.lanes), list(work.lanes.values()))
 
 
@@ -107,10 +111,15 @@ async def _save_referrals(connection: Connection, work: Work) -> None:
         raise Overtaken("a referral's version moved under its lane lock")
     await _save_persons(connection, work)
     await _many(connection, "save_hops", [row for r in changed for row in rows.hop_rows(r, before.get(r.id))])
-    due = [rows.deadline_row(r) for r in changed if r.response_due is not None]
-    idle = [r.id for r in changed if r.response_due is None and r.id in before]
-    if idle:
-        await connection.execute(SQL["clear_deadlines"], idle)
+    await _save_deadlines(connection, work)
+
+
+async def _save_deadlines(connection: Connection, work: Work) -> None:
+    """What is still to come due, as it is now: rows of another generation go, the same one stays as it stands."""
+    timed = [work.referrals[i] for i in dict.fromkeys((*work.changed, *work.timed))]
+    due = [row for r in timed for row in rows.deadline_rows(r)]
+    if known := [r.id for r in timed if r.id in work.loaded.referrals]:
+        await connection.execute(SQL["clear_deadlines"], known, *columns([row[:3] for row in due], 3))
     await _many(connection, "save_deadlines", due)
 
 

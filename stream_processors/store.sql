@@ -78,14 +78,15 @@ insert into person_unlinked (person_key, tenant) select * from unnest($1::uuid[]
 on conflict (person_key) do update set since = clock_timestamp()
 
 -- name: clear_deadlines
-delete from deadline where referral_id = any ($1::uuid[])
+delete from deadline d
+where d.referral_id = any ($1::uuid[]) and not exists (
+    select from unnest($2::uuid[], $3::text[], $4::int[]) as due (referral_id, kind, generation)
+    where due.referral_id = d.referral_id and due.kind = d.kind and due.generation = d.generation)
 
 -- name: save_deadlines
 insert into deadline (referral_id, kind, generation, due_at, lane)
 select * from unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[], $5::int[])
-on conflict (referral_id, kind) do update
-set generation = excluded.generation, due_at = excluded.due_at, barrier = null, sent_at = null
-where deadline.generation <> excluded.generation
+on conflict (referral_id, kind) do nothing
 
 -- name: save_streams
 insert into stream (kind, id, tenant, version, type, data, sealed, at)

@@ -22,11 +22,16 @@ from referrals.evolve import evolve
 from referrals.ids import origin_id
 from referrals.lifecycle import decide
 from referrals.placing import World
-from referrals.state import Referral
+from referrals.receiving import Help, Need
+from referrals.service_record import CAPACITY
+from referrals.state import Hop, Referral
 from referrals.streams import Stream
 from referrals.streams import record as recorded
+from referrals.timing import tells_hub
 from referrals.words import Channel
 from stream_processors.decode import EXCHANGE, Arrival, Poison, Raw
+from stream_processors.receiving import Helps
+from stream_processors.service_record import Told
 
 Key = tuple[str, UUID]
 
@@ -41,6 +46,7 @@ class Loaded(NamedTuple):
     tombstones: Mapping[UUID, str] = MappingProxyType({})
     people: People = People()
     members: Mapping[Key, UUID] = MappingProxyType({})
+    helps: Mapping[Need, tuple[Help, ...]] = MappingProxyType({})
 
 
 class Written(NamedTuple):
@@ -83,15 +89,21 @@ class Work:
         self.near = {key: set(found) for key, found in loaded.people.near.items()}
         self.earlier = dict(loaded.people.earlier)
         people = loaded.people._replace(near=self.near, earlier=self.earlier)
+        self.helps = Helps(loaded.helps)
+        self.standings = world.standings.child()
+        self.told = Told(self.standings, world.directory)
         self.world = world._replace(
             loads=self.loads,
             tombstones=self.tombstones,
             people=people,
             coverage=Known(loaded.members, self._spells),
+            helps=self.helps,
+            standings=self.standings,
         )
         self.referrals: dict[UUID, Referral] = dict(loaded.referrals)
         self.changed: dict[UUID, None] = {}
         self.decisions: dict[UUID, bytes] = {}
+        self.timed: dict[UUID, None] = {}
         self.reviewed: set[UUID] = set()
         self.streams: dict[Key, Stream] = dict(loaded.streams)
         self.recorded: dict[Key, c.Envelope] = {}
@@ -134,11 +146,15 @@ class Work:
             self._reject(arrival, decision)
             return
         for fact in decision:
-            state = evolve(state, arrival.stream_id, fact, arrival.envelope.at)
+            before, state = state, evolve(state, arrival.stream_id, fact, arrival.envelope.at)
             self._note(arrival, state, fact)
+            self.told.fact(before, state, fact.event, arrival.envelope.at)
+        if state is not None and isinstance(command, c.DeadlineDue):
+            self.timed[state.id] = None  # also a stale one: its row is put right
         if state is not None and decision:
             self.referrals[state.id] = state
             self.changed[state.id] = None
+            self.helps.note(state)
             if state.id in self.earlier:
                 self.earlier[state.id] = earlier(state)
         outcome = "applied" if decision else "no-effect"
@@ -159,7 +175,7 @@ class Work:
         event = fact.event
         if isinstance(event, e.RoutingDecided):
             self.decisions[state.id] = msgspec.json.encode(event)
-        if isinstance(event, e.ReviewNeeded):
+        if tells_hub(event, state.hub):
             self.reviewed.add(state.id)
         if isinstance(event, e.HopRequested):
             self.loads[event.organization] = self.loads.get(event.organization, 0) + 1
@@ -180,7 +196,7 @@ class Work:
                 envelope=arrival.envelope,
                 tenant=state.sender,
                 sender=state.sender,
-                recipients=(hop.organization,) if hop else (),
+                recipients=_recipients(state, event, hop),
                 payer=state.payer,
                 status=str(state.status),
                 data=msgspec.json.encode(event),
@@ -206,6 +222,8 @@ class Work:
         )
         self.streams[key] = after
         self.recorded[key] = envelope
+        if command.kind == CAPACITY:
+            self.told.capacity(command.stream_id, after.tenant, fact.data, envelope.at)
         data = msgspec.json.encode(fact.data)
         self._other(arrival.lane, key, after.version, fact.type, envelope, data, fact.sealed)
         self.inbox.append(InboxRow(arrival, "applied", version=after.version))
@@ -280,6 +298,12 @@ class Work:
     def _next(self, lane: int) -> int:
         self.lanes[lane] += 1
         return self.lanes[lane]
+
+
+def _recipients(state: Referral, event: e.Event, hop: Hop | None) -> tuple[str, ...]:
+    """Whom a fact concerns besides sender and payer: the hop's organization, and the hub where a clock tells it."""
+    told = (state.hub,) if isinstance(event, e.ClockEvent) and tells_hub(event, state.hub) else ()
+    return tuple(dict.fromkeys(((hop.organization,) if hop else ()) + told))
 
 
 def _origin(raw: Raw) -> UUID:

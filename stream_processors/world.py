@@ -1,6 +1,7 @@
-"""What decisions may look at, kept in memory and refreshed on change: directory, participants, loads.
+"""What decisions may look at, kept in memory and refreshed on change: directory, participants, loads, service records.
 
-Comes in: the worker's pool. Goes out: a World for one batch. Loads are advice, at most two seconds old.
+Comes in: the worker's pool. Goes out: a World for one batch. Loads and records are advice, at most two seconds old; of
+records and places only what changed is read.
 """
 
 import time
@@ -13,6 +14,9 @@ from producers.envelope import open_submission, seal
 from referrals.capacity import with_room
 from referrals.directory import Directory, Service
 from referrals.placing import World
+from referrals.standing import Standings
+from stream_processors.service_record import changed_capacity, changed_records
+from stream_processors.work import Work
 
 SQL = queries("stream_processors", "world.sql")
 LOADS_MAX_AGE_S = 2.0
@@ -34,6 +38,9 @@ class WorldKeeper:
         self._webhooks: frozenset[str] = frozenset()
         self._hub = ""
         self._loads: dict[str, int] = {}
+        self._standings = Standings()
+        self._records_seen = self._capacity_seen = "0"
+        self._counts_places = False
         self._read_at = float("-inf")
 
     async def current(self, connection: Connection) -> World:
@@ -41,7 +48,18 @@ class WorldKeeper:
         directory = await self._current_directory(connection)
         if time.monotonic() - self._read_at > LOADS_MAX_AGE_S:
             await self._read_participants(connection)
-        return World(directory, self._loads, self._organizations, self._hub, seal, open_submission)
+        if self._counts_places:
+            self._capacity_seen, taken = await changed_capacity(connection, self._capacity_seen)
+            self._standings.put({}, taken)
+        return World(
+            directory,
+            self._loads,
+            self._organizations,
+            self._hub,
+            seal,
+            open_submission,
+            standings=self._standings,
+        )
 
     async def _current_directory(self, connection: Connection) -> Directory:
         """The newest snapshot: read whole once, afterwards only the services changed since."""
@@ -56,6 +74,7 @@ class WorldKeeper:
         services = [_service(r["routing"], r["said"]) for r in rows]
         found = before.changed(version, services) if before else Directory(version, services, self._places)
         self._directory = found
+        self._counts_places = self._counts_places or any(s.capacity_available is not None for s in services)
         return found
 
     async def _read_participants(self, connection: Connection) -> None:
@@ -64,6 +83,8 @@ class WorldKeeper:
         self._webhooks = frozenset(r["id"] for r in rows if r["webhook_url"])
         self._hub = next((r["id"] for r in rows if r["type"] == "hub"), "")
         self._loads = {r["recipient"]: r["open"] for r in await connection.fetch(SQL["loads"])}
+        self._records_seen, records = await changed_records(connection, self._records_seen)
+        self._standings.put(records, {})
         self._read_at = time.monotonic()
 
     @property
@@ -71,9 +92,10 @@ class WorldKeeper:
         """The organizations that want a signed webhook."""
         return self._webhooks
 
-    def adopt(self, loads: dict[str, int]) -> None:
-        """After the commit: the loads as the batch left them."""
-        self._loads = loads
+    def adopt(self, work: Work) -> None:
+        """After the commit: loads and standings as the batch left them."""
+        self._loads = work.loads
+        self._standings.absorb(work.standings)
 
     def forget(self) -> None:
         """Read everything anew next time, as after a failed batch."""

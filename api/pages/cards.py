@@ -54,12 +54,12 @@ def card(show: Show, referral: View) -> Model:
     """One card of the inbox, with its buttons."""
     hop = own_hop(referral)
     status = str(hop["status"])
-    waiting = status == HopStatus.REQUESTED
+    own = (referral.get("next_action") or {}).get("who") == hop["organization"]
     made = show.summary(referral, BASE) | {
         "hop": str(hop["hop"]),
         "status": marks.status(show.text, status),
         "sentence": sentence(show, referral),
-        "due": when.due(show.text, hop["due_at"], show.now) if waiting else None,
+        "due": show.due(referral) if own or status == HopStatus.REQUESTED else None,
     }
     return made | {"facts": facts(show, referral, made), "actions": buttons(show, made["href"], status, True)}
 
@@ -108,6 +108,8 @@ def sentence(show: Show, referral: View) -> str:
     hop = own_hop(referral)
     status = str(hop["status"])
     said = show.text.of("cbo-sentence", status, sender=show.organization(referral.get("sender")))
+    if show.waits_for_plan(referral):
+        said = show.text("cbo-sentence-plan")
     reason = show.reason(status, ending(referral))
     return f"{said}: {reason}" if reason else said
 

@@ -84,6 +84,7 @@ def summary(show: Show, referral: View, base: str = BASE) -> Model:
     """The summary with what happens next."""
     status = str(referral["status"])
     following = show.text(f"next.{status}") if show.text.knows("next", status) else ""
+    following = show.text("next-plan") if show.waits_for_plan(referral) else following
     return show.summary(referral, base) | {"next": following}
 
 

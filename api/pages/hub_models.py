@@ -92,7 +92,7 @@ def chooser(
         "groups": cbo_models.outcomes(show),
         "needs": show.text.choices("need_outcomes", list(cbo_models.NEEDS)),
         "told": hub_answers.told_of(show, referral),
-        "channels": [{"code": c, "label": show.text(f"channel.{c}")} for c in ("phone", "fax")],
+        "channels": [{"code": c, "label": show.text(f"channel.{c}").capitalize()} for c in ("phone", "fax")],
         "form": form,
     }
 

@@ -71,10 +71,15 @@ class Show(Struct, frozen=True):
         return found
 
     def due(self, referral: View) -> when.Moment | None:
-        """Until when the asked organization should answer; None once nobody is being waited for."""
-        hop = self.hop(referral)
+        """By when the next thing must happen: an answer, the plan's decision, a start; None without a deadline."""
+        hop, action = self.hop(referral), referral.get("next_action") or {}
         waiting = hop is not None and hop["status"] == "requested" and referral["status"] == "requested"
-        return when.due(self.text, hop.get("due_at"), self.now) if waiting and hop else None
+        asked = hop.get("due_at") if waiting and hop else None
+        return when.due(self.text, asked or action.get("due_at"), self.now)
+
+    def waits_for_plan(self, referral: View) -> bool:
+        """Whether the health plan must approve before anything else."""
+        return (referral.get("next_action") or {}).get("what") == "authorize"
 
     def code(self, referral: View) -> str | None:
         """The code behind the status: outcome, hold, decline, cancel or review reason."""
@@ -93,6 +98,8 @@ class Show(Struct, frozen=True):
         said = self.text.of("sentence", status, organization=organization)
         if status in ENDED and status not in {h["status"] for h in referral.get("hops") or []}:
             said = self.text("sentence.closed-by-hub")
+        if self.waits_for_plan(referral):
+            said = self.text("sentence-plan")
         due = self.due(referral)
         tail = reason or (due["relative"] if due else "")
         return f"{said}: {tail}" if reason else f"{said} - {tail}" if tail else said

@@ -8,6 +8,7 @@ from typing import Any
 
 from api.pages import likeness, when
 from api.pages.show import Model, Show, View
+from referrals import words
 
 # event type -> icon, and whether it is a step of the loop (drawn in the accent colour)
 ICONS: dict[str, tuple[str, bool]] = {
@@ -43,7 +44,11 @@ ICONS: dict[str, tuple[str, bool]] = {
     "contact-made": ("phone", False),
     "service-delivered": ("heart", False),
     "note-added": ("note", False),
-    "authorization-decided": ("note", False),
+    "authorization-requested": ("note", True),
+    "authorization-decided": ("note", True),
+    "reminder-due": ("clock", False),
+    "deadline-missed": ("alert", True),
+    "deadline-escalated": ("alert", True),
 }
 # What the exchange itself finds, whoever's record it was that made it look.
 OURS = frozenset({"routing-decided", "hop-requested", "duplicate-suspected"})
@@ -66,6 +71,8 @@ CODES: dict[str, tuple[tuple[str, str], ...]] = {
     "referral-closed": (("outcome", "outcomes"), ("need", "need_outcomes")),
 }
 
+CLOCKS = ("reminder-due", "deadline-missed", "deadline-escalated")
+
 
 def entries(show: Show, events: Iterable[View], hops: Iterable[View] = ()) -> list[Model]:
     """The events as entries, newest first."""
@@ -80,6 +87,9 @@ def who(show: Show, event: View) -> str:
     if actor.get("channel") in ("timer", "exchange") or event["type"] in OURS:
         return show.text("exchange")
     name = show.organization(actor.get("organization"))
+    if actor.get("on_behalf_of") and actor.get("channel") in words.ASSISTED:
+        said, how = show.organization(actor["on_behalf_of"]), show.text(f"channel.{actor['channel']}")
+        return show.text("event.told", who=name, organization=said, how=how)
     return f"{name} ({actor['user_name']})" if actor.get("user_name") else name
 
 
@@ -109,7 +119,22 @@ def _detail(show: Show, kind: str, data: dict[str, Any]) -> str:
         said.append(show.text("event.review-on", date=data["review_date"]))
     if kind == "contact-made" and data.get("reached") is not None:
         said.append(show.text("event.reached" if data["reached"] else "event.not-reached"))
+    if kind in CLOCKS:
+        said.append(show.text.of("clock", str(data.get("kind"))))
+    if kind == "authorization-decided":
+        said += approved(show, data)
     if kind == "duplicate-suspected":
         said += likeness.said(show, data)
     said.append(str(data.get("note") or ""))
     return ". ".join(s for s in said if s)
+
+
+def approved(show: Show, data: View) -> list[str]:
+    """How the plan decided, in words: the decision, units, dates."""
+    days = (data.get("from"), data.get("to"))
+    units = data.get("units")
+    return [
+        show.text.of("approval", str(data.get("status"))),
+        show.text("approval-units", units=f"{units:g}") if units else "",
+        show.text("approval-days", first=days[0] or "...", last=days[1] or "...") if any(days) else "",
+    ]

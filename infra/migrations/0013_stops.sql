@@ -1,5 +1,5 @@
--- Partitions that must not go on: why, and whether an operator must let them go on; what operators gave up; how
--- each worker's last run ended. None of it is about a tenant.
+-- Partitions that must not go on: why, and whether an operator must let them go on; what operators gave up.
+-- None of it is about a tenant.
 alter table progress
     add column stopped text,
     add column held boolean not null default false;
@@ -14,13 +14,4 @@ create table progress_reset (
     by_whom text not null,
     at timestamptz not null default now()
 );
-
-create table worker_run (
-    host text not null,
-    slot int not null,
-    clean boolean not null,
-    at timestamptz not null default now(),
-    primary key (host, slot)
-);
-grant select, insert, update on worker_run to refex_writer;
-grant select on progress_reset, worker_run to refex_reader;
+grant select on progress_reset to refex_reader;

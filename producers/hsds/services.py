@@ -11,9 +11,9 @@ from functools import cache
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from producers.hsds import places
+from producers.hsds import places, shapes
 from producers.hsds.limits import limits
 from producers.hsds.report import Where
 from producers.languages import two_letters
@@ -146,19 +146,30 @@ def _languages(where: Where, body: dict[str, Any]) -> tuple[str, ...]:
 def _area(where: Where, body: dict[str, Any]) -> places.Area:
     rows = [*_objects(body, "service_areas")]
     rows += [a for at in _objects(body, "service_at_locations") for a in _objects(at, "service_areas")]
-    texts = []
+    texts: list[str] = []
+    shapes_given = [row.get("extent") for row in rows if _text(row, "extent_type") == "geojson"]
+    drawn = {code for extent in shapes_given for code in _drawn(where, extent)}
     for row in rows:
         if _text(row, "extent_type") in (None, "text") and (extent := _text(row, "extent")):
             texts.append(extent)
         texts += [text for text in (_text(row, "name"),) if text]
     area = places.area(texts)
-    if not area:
+    area = structs.replace(area, postal_codes=tuple(sorted({*area.postal_codes, *drawn})))
+    if not area and not shapes_given:
         where.said(
             "service_areas",
             "no ZIP, county or state was found in words",
             "add a service area with extent_type text that names ZIPs, counties or statewide",
         )
     return area
+
+
+def _drawn(where: Where, extent: Any) -> tuple[str, ...]:
+    try:
+        return shapes.postal_codes(extent)
+    except shapes.NoArea as wrong:
+        where.said("service_areas", str(wrong), wrong.advice)
+        return ()
 
 
 def _position(body: dict[str, Any]) -> tuple[float | None, float | None]:

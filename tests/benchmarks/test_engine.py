@@ -1,7 +1,7 @@
 """The engine alone against the limit and against other frameworks: the same minimal rows, interleaved rounds.
 
-BENCH_RECORDS (300,000), BENCH_ROUNDS (5), BENCH_PEERS (a Python with requirements-bench.lock; without it the other
-frameworks are left out, and the table says so). Results: build/bench/engine.json and .svg.
+BENCH_RECORDS (300,000), BENCH_ROUNDS (5), BENCH_PEERS (a Python with engine/peers.lock), BENCH_JARS (the built Java
+project); what is not installed is left out of the table. Results: build/bench/engine.json and .svg.
 """
 
 import os
@@ -23,10 +23,20 @@ from tests.support.engine import login_of, make_topic
 RECORDS = int(os.environ.get("BENCH_RECORDS", "300000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 PEERS = os.environ.get("BENCH_PEERS", "")
+JARS = os.environ.get("BENCH_JARS", "")
 SEED = 11
 PER_EVENT = 20_000  # a framework that takes one event at a time drains this many
 
 pytestmark = [pytest.mark.long, pytest.mark.real]
+
+
+OURS = (rounds.python("limit"), rounds.python("limit pipelined", "--pipelined"), rounds.python("product"))
+
+
+def peers() -> list[rounds.Contestant]:
+    """The other frameworks, as far as they are installed."""
+    found = [rounds.python(n, binary=PEERS) for n in ("faststream_batch", "quix_sink")] if PEERS else []
+    return found + ([rounds.java(n, Path(JARS)) for n in ("Streams", "JdbcBatch")] if JARS else [])
 
 
 @pytest.fixture
@@ -56,25 +66,14 @@ async def test_the_engine_against_the_limit_and_its_peers(services: EmbeddedServ
     many = await prepared(services, "bench", RECORDS)
     few = await prepared(services, "bench-few", min(PER_EVENT, RECORDS))
     found: list[rounds.Run] = []
+    agent = (sys.executable, "-m", f"{rounds.HERE}.faust_agent", "worker", "-l", "error")
     entrants = [
-        (rounds.python("limit"), many),
-        (rounds.python("limit pipelined", "--pipelined"), many),
-        (rounds.python("product"), many),
-        *(
-            [(rounds.python(n, binary=PEERS), many) for n in ("faststream_batch", "quix_sink")]
-            if PEERS
-            else []
-        ),
-        (
-            rounds.Contestant(
-                "faust_agent", (sys.executable, "-m", f"{rounds.HERE}.faust_agent", "worker", "-l", "error")
-            ),
-            few,
-        ),
+        *((who, many) for who in (*OURS, *peers())),
+        (rounds.Contestant("faust_agent", agent), few),
     ]
     for number in range(ROUNDS):
         for who, (task, manifest) in entrants:
             found.append(await rounds.drain(who, task, manifest, number))
-    said = report.environment(records=RECORDS, rounds=ROUNDS, seed=SEED, peers=bool(PEERS))
+    said = report.environment(records=RECORDS, rounds=ROUNDS, seed=SEED, peers=[who.name for who in peers()])
     print(report.table(list(report.write(Path("build/bench"), "engine", found, "limit", said))))
     assert len(found) == ROUNDS * len(entrants)

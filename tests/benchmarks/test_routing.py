@@ -18,6 +18,7 @@ from producers.hsds.places import counties
 from referrals import words
 from referrals.directory import Directory, Service
 from referrals.route import route
+from referrals.standing import Standings
 from referrals.wanted import Wanted
 from tests.support.referrals import NOW
 
@@ -81,12 +82,13 @@ def test_a_decision_over_twenty_thousand_services_is_fast() -> None:
     directory = Directory(1, services, places())
     built = time.perf_counter() - started
     asked = [wanted(rng, zips, domains) for _ in range(REFERRALS)]
+    standings = Standings()
     took: list[float] = []
     reached: list[int] = []
     chosen = 0
     for one in asked:
         before = time.perf_counter()
-        decision = route(one, directory, {}, NOW)
+        decision = route(one, directory, {}, NOW, standings)
         took.append((time.perf_counter() - before) * 1000)
         chosen += decision.chosen is not None
         county = places()[one.postal_code or ""].county

@@ -97,6 +97,52 @@ async def test_too_much_poison_stops_its_partition_alone(own: RunningExchange) -
     assert (await row(own, 3))["stopped"] is None
 
 
+async def amended_once(exchange: RunningExchange, names: list[str]) -> bool:
+    """Whether each referral is there, and what came second is what it says."""
+    async with exchange.database() as database:
+        found = await database.fetch(
+            "select r.priority, (select count(*) from history h where h.stream_id = r.id"
+            " and h.type = 'referral-amended') as amended from referral r where sender_referral_id = any ($1)",
+            names,
+        )
+    return [(r["priority"], r["amended"]) for r in found] == [("urgent", 1)] * len(names)
+
+
+async def test_what_failed_us_is_replayed_in_order_and_once(own: RunningExchange) -> None:
+    names = [f"BOOM-{n}" for n in range(6)]
+    before = await dead(own)
+    async with own.database() as database:
+        await database.execute(
+            "alter table referral add constraint boom check (sender_referral_id not like 'BOOM%')"
+        )
+    async with own.publisher(CLINIC) as publisher:
+        for name in names:
+            await publisher.submit(submission(name))
+            await publisher.submit(submission(name) | {"priority": "urgent"})
+
+    async def failed() -> bool:
+        return await dead(own) == before + 2 * len(names)
+
+    await until(failed, timeout_s=30)
+    async with own.database() as database:
+        await database.execute("alter table referral drop constraint boom")
+        failures = await database.fetch("select id from dead_letter where reason = 'our-failure' order by id")
+    letters = [str(r["id"]) for r in failures]
+    assert len(letters) == 2 * len(names)
+    first = json.loads((await refex(own, "dead-letters", "replay", *letters, "--json")).stdout)
+    assert sorted(first["replayed"]) == letters and first["left"] == []
+    await until(lambda: amended_once(own, names), timeout_s=30)
+    again = json.loads((await refex(own, "dead-letters", "replay", *letters, "--json")).stdout)
+    assert again["replayed"] == [] and sorted(again["left"]) == letters
+    async with own.database() as database:
+        await database.execute("update dead_letter set replayed_at = null where reason = 'our-failure'")
+    await refex(own, "dead-letters", "replay", *letters)
+    beside = await submitted(own, CLINIC, f"STOP-{uuid4()}")
+    await until(lambda: known(own, beside), timeout_s=20)
+    await asyncio.sleep(1)
+    assert await amended_once(own, names), "sent twice, applied once"
+
+
 async def test_a_topic_made_anew_stops_until_the_loss_is_accepted(own: RunningExchange) -> None:
     topic = topics.intake(PLAN)
     first = await submitted(own, PLAN, f"STOP-{uuid4()}")

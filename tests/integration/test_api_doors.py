@@ -3,8 +3,9 @@
 import re
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from api.app import ROUTES
@@ -94,7 +95,10 @@ async def test_records_whose_rules_come_later_are_taken(api: Api) -> None:
         assert (await http.put("/v1/consents/C-1", json=consent)).status_code == 202
         assert (await http.post("/v1/consents/C-1/revoke", json={"person_id": "P-1"})).status_code == 202
         screening = {"id": "S-1", "person_id": "P-1", "item": [{"linkId": "q1", "answer": "no"}]}
-        assert (await http.post("/v1/screenings", json=screening)).status_code == 202
+        taken = await http.post("/v1/screenings", json=screening)
+        assert (taken.status_code, taken.json()["unknown"]) == (202, [{"question": "q1", "answer": None}])
+        wrong = await http.post("/v1/screenings", json=screening | {"item": "no"})
+        assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/item")
         assert (await http.post("/v1/screenings", json={"id": "S-1"})).status_code == 422
     async with api.http("food-a") as http:
         services = (await http.get("/v1/services", params={"q": "food-a"})).json()["items"]
@@ -105,6 +109,38 @@ async def test_records_whose_rules_come_later_are_taken(api: Api) -> None:
         foreign = await http.put(path, json={"status": "full"})
         missing = await http.put(f"/v1/services/{uuid4()}/capacity", json={"status": "full"})
         assert (foreign.status_code, foreign.content) == (404, missing.content)
+
+
+async def test_a_screening_becomes_needs_in_the_answer_and_in_the_fact(api: Api) -> None:
+    body = {
+        "resourceType": "QuestionnaireResponse",
+        "id": uuid4().hex,
+        "questionnaire": "http://loinc.org/q/96777-8",
+        "subject": {"reference": "Patient/P-77"},
+        "authored": "2026-11-01T10:00:00Z",
+        "item": [
+            {"linkId": "/88122-7", "answer": [{"valueCoding": {"code": "LA28398-8"}}]},
+            {"linkId": "/93030-5", "answer": [{"valueCoding": {"code": "LA33-6"}}]},
+            {"linkId": "/95614-4", "answer": [{"valueInteger": 12}]},
+        ],
+        "help_declined": ["transportation-insecurity"],
+    }
+    async with api.http("clinic-a") as http:
+        got = await http.post("/v1/screenings", json=body)
+    assert (got.status_code, got.json()["instrument"]) == (202, "ahc-hrsn"), got.text
+    assert {n["domain"]: n["result"] for n in got.json()["needs"]} == {
+        "food-insecurity": "negative",
+        "intimate-partner-violence": "positive",
+        "transportation-insecurity": "help-declined",
+    }
+    async with api.owner() as owner:
+        data = await owner.fetchval("select data::text from stream where id = $1", UUID(got.json()["id"]))
+    kept = msgspec.json.decode(data)
+    assert {n["domain"]: n["result"] for n in kept["needs"]} == {
+        "food-insecurity": "negative",
+        "transportation-insecurity": "help-declined",
+    }
+    assert kept["withheld"] == 1 and "violence" not in data
 
 
 def gravity_bundle() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tests.support.api import PASSWORD, Api
 from tests.support.referrals import body
 
 pytestmark = pytest.mark.real
+FLAG = "likely-duplicate"
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ async def test_from_two_senders_to_a_confirmed_link(api: Api) -> None:
     one, two = person("Guzmanova"), person("Guzmannova", phone="(510) 555-0100")
     first = await api.submitted("clinic-a", person=one)
     second = await api.submitted("clinic-b", person=two)
-    assert (first["flags"], second["flags"]) == ([], ["likely-duplicate"])
+    assert FLAG not in first["flags"] and FLAG in second["flags"]
     assert second["status"] == "requested", "flagged, and on its way all the same"
     assert await compared(api) == 1 and await compared(api) == 0
     [link] = [found for found in await links(api) if set(found["senders"]) == {"clinic-a", "clinic-b"}]
@@ -66,7 +67,7 @@ async def test_from_two_senders_to_a_confirmed_link(api: Api) -> None:
     moved = person("Otherwise", birth_date="1999-09-09", person_id=two["person_id"], phone=None, address=None)
     moved["address"] = {"postal_code": "94607"}
     third = await api.submitted("clinic-b", person=moved, need={"domain": "food-insecurity"})
-    assert third["flags"] == ["likely-duplicate"]
+    assert FLAG in third["flags"]
     async with api.http("hub") as http:
         undone = await http.post(f"/v1/persons/links/{link['id']}/reject")
     assert undone.json()["status"] == "rejected"
@@ -111,7 +112,7 @@ async def test_a_sensitive_referral_of_another_sender_is_neither_told_nor_compar
     one, two = person("Nightingale"), person("Nightingale")
     await api.submitted("clinic-a", person=one, sensitivity=["part2"])
     second = await api.submitted("clinic-b", person=two)
-    assert second["flags"] == []
+    assert FLAG not in second["flags"]
     await compared(api)
     known = {p for found in await links(api, limit="200") for p in found["persons"]}
     assert known and str(ids.person_key("clinic-b", two["person_id"])) not in known

@@ -25,6 +25,8 @@ CHANGED = {
     "jsonb": """coalesce({0}, '{{}}') || '{{"planted": 1}}'""",
     "bytea": "{0} || '\\x00'::bytea",
     "text[]": "{0} || 'planted'::text",
+    "timestamp with time zone[]": "{0} || now()",
+    "xid8": "'1'::xid8",
     "timestamp with time zone": "coalesce({0}, now()) + interval '1 microsecond'",
 }
 

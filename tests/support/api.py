@@ -39,6 +39,7 @@ ORGANIZATIONS = {
     "clinic-b": "clinic",
     "golden-health-plan": "mco",
     "valley-care-plan": "mco",
+    "cedar-health-plan": "mco",
     "food-a": "cbo",
     "food-b": "cbo",
     "safe-a": "cbo",

@@ -21,7 +21,11 @@ async def tell(api: Api) -> None:
     """Run the whole story."""
     now = datetime.now(UTC)
     async with api.http("food-a") as pantry:
-        room = {"status": "capacity", "closures": [{"from": "2020-01-01", "to": "2020-01-02"}]}
+        room = {
+            "status": "capacity",
+            "available": 9,
+            "closures": [{"from": "2020-01-01", "to": "2020-01-02"}],
+        }
         said = await pantry.put(f"/v1/services/{service('food-a').id}/capacity", json=room)
         assert said.status_code == 200, said.text
     plan = {"payer": "valley-care-plan", "member_id": "M-2"}

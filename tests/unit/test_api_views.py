@@ -72,6 +72,9 @@ def hop(number: int, organization: str, status: HopStatus) -> Hop:
         status=status,
         requested_at=NOW,
         due_at=NOW + timedelta(days=2),
+        accepted_at=NOW,
+        review_date="2026-11-09",
+        pauses=((NOW, None),),
     )
 
 
@@ -248,15 +251,20 @@ def test_somebody_always_has_the_next_action(status: HopStatus, who: str, what: 
     action = views.next_action(seen(status).state)
     assert action is not None
     assert (action["who"], action["what"]) == (who, what)
-    assert (action["due_at"] is not None) == (status is HopStatus.REQUESTED)
+    assert action["due_at"] is not None, "and knows by when"
 
 
 def test_review_is_the_hubs_and_the_closed_have_none() -> None:
     review = seen(status=HopStatus.REJECTED, hops=(), reason="no-candidate")
     review = msgspec.structs.replace(
-        review, state=msgspec.structs.replace(review.state, status=ReferralStatus.NEEDS_REVIEW)
+        review,
+        state=msgspec.structs.replace(review.state, status=ReferralStatus.NEEDS_REVIEW, review_since=NOW),
     )
-    assert views.next_action(review.state) == {"who": "hub", "what": "review", "due_at": None}
+    assert views.next_action(review.state) == {
+        "who": "hub",
+        "what": "review",
+        "due_at": datetime(2026, 11, 5, 1, tzinfo=UTC),
+    }
     assert views.next_action(seen(HopStatus.COMPLETED).state) is None
 
 

@@ -11,15 +11,13 @@ from hypothesis import strategies as st
 from referrals import commands as c
 from referrals.capacity import STATUSES, recorded, statement, with_room
 from referrals.check import Invalid
-from referrals.rules import RULES, excluded_by, fresh_capacity
+from referrals.standing import Standings, fresh_capacity
 from referrals.streams import Stream
-from referrals.wanted import Wanted
-from tests.support.referrals import COUNTY, NOW, ZIP, envelope, service
+from tests.support.referrals import NOW, envelope, service
 
 TODAY = date(2026, 11, 2)
 PANTRY = service("pantry")
 ID = UUID(PANTRY.id)
-WANTED = Wanted(sender="clinic", domain="food-insecurity", postal_code=ZIP, county=COUNTY, language=None)
 Json = dict[str, Any]
 
 
@@ -153,7 +151,7 @@ def test_what_was_recorded_before_this_rule_is_left_behind() -> None:
 
 
 def excluded(*statements: Json, day: date = TODAY) -> str | None:
-    found = excluded_by(RULES, WANTED, with_room(PANTRY, after(*statements)), day)
+    found = Standings().of(with_room(PANTRY, after(*statements)), day).shut
     return found.rule if found else None
 
 
@@ -170,7 +168,7 @@ def test_a_statement_ends_on_its_own_last_day() -> None:
     full = {"status": "no-capacity", "until": "2026-11-03"}
     assert excluded(full, day=date(2026, 11, 3)) == "capacity"
     assert excluded(full, day=date(2026, 11, 4)) is None
-    assert not fresh_capacity(with_room(PANTRY, after(full)), date(2026, 11, 4))
+    assert not fresh_capacity(with_room(PANTRY, after(full)), date(2026, 11, 4), 30)
 
 
 def test_a_time_zone_behind_may_still_say_today() -> None:

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from referrals.directory import Directory, Place, Service
-from referrals.score import position
 from tests.support.referrals import service
 
 PLACES = {"94607": Place(37.8, -122.3, "alameda"), "94102": Place(37.78, -122.42, "san francisco")}
@@ -32,7 +31,6 @@ def seen(directory: Directory) -> dict[str, Any]:
         "reach": [directory.in_reach(d, z, c) for d, z in asked for c in ("alameda", "napa", None)],
         "around": [list(directory.around(d, z)) for d, z in asked],
         "of": [sorted(s.id for s in directory.of(d, f"cbo-{n}")) for d, _ in asked for n in range(6)],
-        "noted": directory.noted("position", position),
     }
 
 

@@ -1,6 +1,6 @@
 """The life of a referral: the table, who may do what, re-routing, and what no interleaving can break."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -51,7 +51,7 @@ def test_a_submission_is_routed_and_its_first_hop_has_a_deadline() -> None:
     state = sent()
     assert state.status is ReferralStatus.REQUESTED
     assert [h.status for h in state.hops] == [HopStatus.REQUESTED]
-    assert state.hops[0].due_at == NOW + timedelta(hours=48)
+    assert state.hops[0].due_at == datetime(2026, 11, 5, 1, tzinfo=UTC), "Monday morning: Wednesday, 17:00"
     assert state.version == 3
 
 

@@ -28,7 +28,7 @@ from api.pages.watch_models import state
 from referrals import words
 from referrals.transitions import allowed_actions
 from referrals.words import HopStatus
-from tests.unit.pages_samples import NOW, ago, decision, events, hop, offered, referral, rows
+from tests.unit.pages_samples import NOW, ago, decision, event, events, hop, offered, referral, rows
 
 SHOW = Show(Text(), NOW, {"harvest-food-bank": "Harvest Food Bank", "riverside-clinic": "Riverside Clinic"})
 
@@ -213,6 +213,12 @@ def test_the_story_is_told_newest_first_in_plain_words() -> None:
     assert told[-1]["what"] == "Sent the referral"
     assert told[-1]["who"] == "Riverside Clinic"
     assert any(e["detail"].startswith("No capacity now") for e in told)
+
+
+def test_an_answer_by_telephone_names_both_who_gave_and_who_took_it() -> None:
+    made = event(1, "hop-accepted", 1, "riverside-clinic", hop="h1")
+    made["actor"] |= {"on_behalf_of": "harvest-food-bank", "channel": "phone"}
+    assert timeline.who(SHOW, made) == "Harvest Food Bank to Riverside Clinic, by telephone"
 
 
 def test_the_decision_is_explained_with_miles_and_rules() -> None:

@@ -21,8 +21,10 @@ from api.pages import (
     when,
 )
 from api.pages.text import LANGUAGES, Text, chosen, strings
-from referrals import capacity, matching, rules, words
+from referrals import capacity, matching, rules, standing, words
+from referrals.contracts import CLOCKS
 from referrals.measures import definitions
+from referrals.timing import HOLD_REVIEW
 
 FOLDER = Path(str(resources.files("api")))
 # family of keys -> the codes that must have a string; looked up by code at run time
@@ -33,12 +35,14 @@ FAMILIES: dict[str, set[str]] = {
     "priority": set(words.PRIORITIES),
     "consent": set(words.CONSENT_STATUSES),
     "event": set(timeline.ICONS),
-    "rule": {name for name, _ in rules.RULES},
+    "rule": {name for name, _ in (*rules.RULES, *standing.SHUT)},
     "hub-next": set(words.table("review_reasons")),
     "measure": set(definitions()),
     "measure-title": set(definitions()),
     "field": {*matching.policy().weights, "person_id", "confirmed_link"},
     "cbo-sentence": {str(s) for s in words.HopStatus},
+    "clock": {*CLOCKS, HOLD_REVIEW},
+    "approval": set(words.AUTHORIZATIONS),
     "room-status": set(capacity.STATUSES),
 }
 # keys that code puts together from a literal and a code of its own tables

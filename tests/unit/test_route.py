@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referrals import check, submitting
+from referrals import check, score, standing, submitting
 from referrals.directory import Service
 from referrals.events import HopRequested, RoutingDecided
+from referrals.globe import distance_km
 from referrals.route import route
 from referrals.rules import RULES, limits
-from referrals.score import PARTS, distance_km
+from referrals.service_record import Record
+from referrals.standing import Standings
 from referrals.wanted import Wanted, age, language_code, personal, policy
 from tests.support.referrals import COUNTY, NOW, ZIP, body, envelope, service, submit, world
 
@@ -39,6 +41,8 @@ def excluded(decision: RoutingDecided) -> dict[str, str]:
         ({}, {"postal_code": None, "county": None}, "outside-area"),
         ({}, {"excluded": ("pantry",)}, "client-excluded"),
         ({}, {"earlier": frozenset({"pantry"})}, "earlier-hop"),
+        ({}, {"receiving": frozenset({"pantry"})}, "already-receiving"),
+        ({"capacity_available": 0, "capacity_version": 2}, {}, "capacity"),
         ({}, {"preferred": "another", "preferred_only": True}, "preferred-only"),
         ({}, {"sender": "pantry"}, "own-organization"),
         ({"service_codes": ("s|a",)}, {"service_code": "s|b"}, "service-code"),
@@ -130,20 +134,29 @@ def test_of_two_at_one_place_the_better_is_chosen(
         assert decision.chosen == first.id
         parts = [c.parts for c in decision.candidates]
         assert parts[0][part] > parts[1].get(part, 0.0)
-        assert {p: v for p, v in parts[0].items() if p != part} == {
-            p: v for p, v in parts[1].items() if p != part
-        }
+        others = set(parts[0]) - {part, "trust"}  # trust falls too when the row is old
+        assert {p: parts[0][p] for p in others} == {p: parts[1][p] for p in others}
 
 
-def test_a_service_that_lost_trust_comes_later() -> None:
+@pytest.mark.parametrize(
+    "worse",
+    [
+        Record(asked=9, accepted=9, bounces=5),
+        Record(asked=9, accepted=9, wrong=5),
+        Record(asked=9, rejected=9),
+    ],
+)
+def test_a_service_with_a_worse_record_comes_later(worse: Record) -> None:
     one, two = service("one"), service("two")
-    directory = world(one, two).directory
+    good = Record(asked=9, accepted=9, response_seconds=9 * 3600)
     for doubted, other in ((one, two), (two, one)):
-        assert route(WANTED, directory, {}, NOW, {doubted.id: 0.2}).chosen == other.id
+        records = {(doubted.id, doubted.organization): worse, (other.id, other.organization): good}
+        decision = route(WANTED, world(one, two).directory, {}, NOW, Standings(records=records))
+        assert decision.chosen == other.id
 
 
 def test_every_part_is_weighed_and_every_weight_has_a_part() -> None:
-    assert set(policy().weights) == {name for name, _ in PARTS}
+    assert set(policy().weights) == {*score.PARTS, *(name for name, _ in standing.PARTS)}
 
 
 def test_a_preferred_organization_wins_over_distance() -> None:
@@ -220,6 +233,7 @@ def test_what_is_personal_reaches_the_rules_and_not_the_explanation() -> None:
                 "attributes": [
                     {"system": "s", "code": "veteran", "value": True},
                     {"code": "unhoused", "value": "no"},
+                    {"code": "already-receiving", "value": "shelter"},
                 ],
             }
         ),
@@ -231,8 +245,9 @@ def test_what_is_personal_reaches_the_rules_and_not_the_explanation() -> None:
         "gender": "female",
         "interpreter_needed": True,
         "accessibility": ("wheel-chair",),
-        "attributes": frozenset({"veteran", "s|veteran"}),
+        "attributes": frozenset({"veteran", "s|veteran", "already-receiving", "|already-receiving"}),
         "children": 2,
+        "receiving": frozenset({"shelter"}),
     }
     for limit in ({"maximum_age": 17.0}, {"genders": ("male",)}, {"accessibility": ("ramp",)}):
         detail = str(decided(service("pantry", **limit), **found).candidates[0].excluded_by)
@@ -279,7 +294,8 @@ def test_a_service_as_an_older_version_wrote_it_still_decodes() -> None:
 def test_a_service_that_says_nothing_is_asked_about_its_language_alone() -> None:
     assert [name for name, _ in limits(service("pantry"))] == ["language"]
     assert limits(service("pantry", interpretation=True)) == ()
-    assert len({name for name, _ in RULES}) == len(RULES) == 17
+    assert len({name for name, _ in RULES}) == len(RULES) == 15
+    assert not {name for name, _ in RULES} & {name for name, _ in standing.SHUT}
 
 
 def test_a_submission_is_routed_by_its_sealed_part() -> None:

@@ -30,26 +30,21 @@ STEPS = (
 )
 DUPLICATES, DISORDER, POISON = 0.03, 0.01, 0.001
 FRAME = b"\x00\x00\x00\x00\x63"
-SCHEMA: Any = fastavro.parse_schema(
-    {
-        "type": "record",
-        "name": "BenchEvent",
-        "fields": [
-            {"name": name, "type": type}
-            for name, type in (
-                ("event_id", "string"),
-                ("referral_id", "string"),
-                ("seq", "int"),
-                ("type", "string"),
-                ("status", "string"),
-                ("organization", "string"),
-                ("contract", "string"),
-                ("at", "long"),
-                ("payload", "bytes"),
-            )
-        ],
-    }
-)
+FIELDS = [
+    {"name": name, "type": type}
+    for name, type in (
+        ("event_id", "string"),
+        ("referral_id", "string"),
+        ("seq", "int"),
+        ("type", "string"),
+        ("status", "string"),
+        ("organization", "string"),
+        ("contract", "string"),
+        ("at", "long"),
+        ("payload", "bytes"),
+    )
+]
+SCHEMA: Any = fastavro.parse_schema({"type": "record", "name": "BenchEvent", "fields": FIELDS})
 
 
 class Manifest(NamedTuple):

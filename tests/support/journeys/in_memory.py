@@ -239,8 +239,8 @@ def _assign(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]
 
 
 def _deadline(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]:
-    id, kind, generation, due_at, _ = rows.deadline_row(play.state(step.referral))
-    assert kind == content["deadline"]
+    due = {row[1]: row for row in rows.deadline_rows(play.state(step.referral))}
+    id, kind, generation, due_at, _ = due[content["deadline"]]
     event = ids.event_id("exchange", "deadline", str(id), kind, str(generation))
     return [envelope.deadline_due(event, due_at.astimezone(UTC), id, kind, generation)]
 

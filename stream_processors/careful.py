@@ -1,0 +1,66 @@
+"""A mark on disk says what is being read; what a worker died reading is tried elsewhere before it is read again.
+
+Comes in: batches, around their reading. Goes out: the places that must not be read. A worker that died of anything else
+left no mark (or one whose records survive the trial), so a random kill -9 costs at most one trial of one batch.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from stream_processors import trial
+from stream_processors.decode import Raw
+from stream_processors.progress import Place
+
+Ranges = dict[Place, tuple[int, int]]
+log = structlog.get_logger()
+
+
+class Careful:
+    """One worker's mark, a file of its own; `unread` holds what must not be read, and is the step's to look at."""
+
+    def __init__(self, mark: Path, unread: set[tuple[str, int, int]], reader: str = trial.READER) -> None:
+        self._mark = mark
+        self._unread = unread
+        self._reader = reader
+        self._suspects = _marked(mark)
+
+    @contextlib.asynccontextmanager
+    async def reading(self, batch: Sequence[Raw]) -> AsyncIterator[None]:
+        """Try what a run before this one died reading; then mark the batch while it is read."""
+        if not batch:
+            yield
+            return
+        suspects = [raw for raw in batch if self._suspected(raw)]
+        for raw in await trial.deadly(suspects, self._reader):
+            place = (raw.topic, raw.partition, raw.offset)
+            log.error("a record kills its reader and is quarantined unread", place=place)
+            self._unread.add(place)
+        self._mark.write_bytes(_ranges(batch))
+        yield
+        self._mark.write_bytes(b"")
+
+    def _suspected(self, raw: Raw) -> bool:
+        first, last = self._suspects.get((raw.topic, raw.partition), (1, 0))
+        return first <= raw.offset <= last
+
+
+def _ranges(batch: Sequence[Raw]) -> bytes:
+    found: Ranges = {}
+    for raw in batch:
+        place = (raw.topic, raw.partition)
+        first, _ = found.get(place, (raw.offset, 0))
+        found[place] = (first, raw.offset)
+    return msgspec.msgpack.encode([(*place, *span) for place, span in found.items()])
+
+
+def _marked(mark: Path) -> Ranges:
+    """What the run before was reading when it ended; nothing when it was not, or the file is no mark."""
+    try:
+        rows = msgspec.msgpack.decode(mark.read_bytes(), type=list[tuple[str, int, int, int]])
+    except (OSError, msgspec.DecodeError):
+        return {}
+    return {(topic, partition): (first, last) for topic, partition, first, last in rows}
