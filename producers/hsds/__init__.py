@@ -76,7 +76,9 @@ def _read(found: Iterable[Record], report: Report) -> Result:
         if made is None or not _is_its_own(where, made, organization, owners):
             continue
         if (size := len(msgspec.json.encode(made.body))) > MAX_RECORD:
-            where.said("", f"the service has {size} bytes; at most {MAX_RECORD} are loaded", "shorten its texts")
+            where.said(
+                "", f"the service has {size} bytes; at most {MAX_RECORD} are loaded", "shorten its texts"
+            )
             continue
         if made.service.id in loaded:
             where.said("id", "a service with this id was read before", "give each service its own id")
