@@ -37,6 +37,9 @@ RELAY_LAG = Gauge("refex_relay_lag_facts", "Facts not yet relayed to Kafka", reg
 DEAD_LETTERS = Gauge("refex_dead_letters", "Dead letters not yet replayed", registry=REGISTRY)
 DEADLINES = Gauge("refex_deadlines_pending", "Deadlines that have not come due", registry=REGISTRY)
 DELIVERIES = Gauge("refex_deliveries_pending", "Notifications not yet delivered", registry=REGISTRY)
+LATE_NOTICES = Gauge(
+    "refex_notices_late", "Notifications past the contract's time, undelivered", registry=REGISTRY
+)
 DATABASE_UP = Gauge("refex_database_up", "Whether the last count could be read", registry=REGISTRY)
 
 BY_LABEL = {"referrals": REFERRALS, "hops": HOPS}
@@ -49,6 +52,7 @@ PLAIN = {
     "dead_letters": DEAD_LETTERS,
     "deadlines": DEADLINES,
     "deliveries": DELIVERIES,
+    "late_notices": LATE_NOTICES,
 }
 
 

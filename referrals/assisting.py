@@ -7,7 +7,7 @@ whether the hub may. Pure. The facts keep both: actor the hub, on behalf of the 
 from datetime import timedelta
 
 from referrals.commands import Envelope, Rejection
-from referrals.contracts import contracts
+from referrals.contracts import contract_of
 from referrals.errors import RejectionReason as No
 from referrals.state import Hop, Referral
 from referrals.words import ASSISTED
@@ -27,7 +27,7 @@ def too_soon(state: Referral, hop: Hop, envelope: Envelope) -> Rejection | None:
     """
     if envelope.organization == hop.organization:
         return None
-    contract = contracts()[state.contract]
+    contract = contract_of(state.contract)
     if hop.assigned or hop.organization in contract.answered_by_phone:
         return None
     since = hop.requested_at + timedelta(hours=contract.assisted_after_hours)

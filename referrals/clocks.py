@@ -18,6 +18,7 @@ from referrals.words import TERMINAL, HopStatus, ReferralStatus
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 FIRST_RESPONSE = "first-response"
+CONTACT_PROHIBITED = "contact-prohibited"  # a flag: nobody is hurried to contact the person
 ClockFact = e.ReminderDue | e.DeadlineMissed | e.DeadlineEscalated
 Pauses = tuple[tuple[datetime, datetime | None], ...]
 
@@ -95,6 +96,11 @@ def next_action(state: Referral, contract: Contract | None = None) -> NextAction
         return NextAction("exchange", "route", None)
     what, clock = NEXT[hop.status]
     return NextAction(hop.organization, what, due.get(clock) if clock != FIRST_RESPONSE else hop.due_at)
+
+
+def notice_due(state: Referral, at: datetime) -> datetime | None:
+    """By when a fact recorded now must have reached whom it concerns; None when the contract has no such clock."""
+    return contract_of(state.contract).due("notices", state.priority, at)
 
 
 # Status of the open hop -> what is to be done by its organization, and the clock that says by when.
@@ -175,6 +181,8 @@ def _acceptance(state: Referral, contract: Contract) -> Running | None:
 def _first_contact(state: Referral, contract: Contract) -> Running | None:
     hop = state.held
     if hop is None or hop.status is HopStatus.ON_HOLD or hop.contacted_at is not None:
+        return None
+    if CONTACT_PROHIBITED in state.flags:
         return None
     return _started(state, contract, "first-contact", hop.organization, hop.accepted_at, hop)
 

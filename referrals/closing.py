@@ -9,7 +9,7 @@ from datetime import datetime
 from referrals import words
 from referrals.check import parse_date
 from referrals.commands import Rejection, Respond
-from referrals.contracts import contracts
+from referrals.contracts import contract_of
 from referrals.errors import RejectionReason as No
 from referrals.state import Hop, Referral
 from referrals.words import HopStatus
@@ -40,7 +40,7 @@ def wrong_outcome(command: Respond, at: datetime) -> Rejection | None:
 
 def tried_too_little(state: Referral, hop: Hop, command: Respond) -> Rejection | None:
     """`client-unreachable` only after as many attempts as the contract asks for."""
-    asked = contracts()[state.contract].contact_attempts
+    asked = contract_of(state.contract).contact_attempts
     if command.outcome_code != UNREACHABLE or hop.attempts >= asked:
         return None
     detail = f"the contract asks for {asked} attempts to reach the person, {hop.attempts} are recorded; "

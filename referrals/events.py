@@ -15,6 +15,9 @@ from referrals.clock_events import ClockEvent as ClockEvent
 from referrals.clock_events import DeadlineEscalated as DeadlineEscalated
 from referrals.clock_events import DeadlineMissed as DeadlineMissed
 from referrals.clock_events import ReminderDue as ReminderDue
+from referrals.hub_events import ReferralClosed as ReferralClosed
+from referrals.hub_events import ReferralReopened as ReferralReopened
+from referrals.hub_events import ServiceAssigned as ServiceAssigned
 from referrals.member_events import CoverageChanged as CoverageChanged
 from referrals.member_events import DuplicateSuspected as DuplicateSuspected
 from referrals.submission import Coding
@@ -81,19 +84,6 @@ class ReferralEnteredInError(_Event, frozen=True, tag="referral-entered-in-error
     reason: str
 
 
-class ReferralClosed(_Event, frozen=True, tag="referral-closed"):
-    """Closed with an outcome by the hub that reviews it, or by the plan's denial; completed or failed."""
-
-    status: str
-    outcome: str
-    need: str = "unknown"
-    follow_up: str | None = None
-
-
-class ReferralReopened(_Event, frozen=True, tag="referral-reopened"):
-    """The hub takes up again what it had closed; the outcome is in the facts before."""
-
-
 class ExcludedBy(Struct, frozen=True, gc=False):
     rule: str
     detail: str
@@ -116,12 +106,6 @@ class RoutingDecided(_Event, frozen=True, tag="routing-decided"):
     chosen: str | None = None
     candidates: tuple[Candidate, ...] = ()
     others_excluded: dict[str, int] = {}
-
-
-class ServiceAssigned(_Event, frozen=True, tag="service-assigned"):
-    service: str
-    organization: str
-    reason: str | None = None
 
 
 class HopRequested(_Event, frozen=True, tag="hop-requested"):

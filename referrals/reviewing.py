@@ -7,7 +7,7 @@ from referrals import approval
 from referrals import commands as c
 from referrals import events as e
 from referrals.closing import ENDINGS, wrong_outcome
-from referrals.contracts import contracts
+from referrals.contracts import contract_of
 from referrals.directory import Service
 from referrals.errors import RejectionReason as No
 from referrals.placing import World
@@ -49,7 +49,7 @@ def _asked_before(state: Referral, services: list[Service]) -> c.Rejection | Non
         return c.Rejection(No.ILLEGAL, "this organization was asked before; pick another")
     if len(set(organizations)) < len(organizations):
         return c.Rejection(No.INVALID, "pick one service of each organization")
-    most = contracts()[state.contract].hop_limit
+    most = contract_of(state.contract).hop_limit
     if len(organizations) > most:
         return c.Rejection(No.INVALID, f"ask at most {most} organizations at once")
     return None

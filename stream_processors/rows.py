@@ -12,7 +12,7 @@ import msgspec
 from msgspec import structs
 
 from referrals import ids
-from referrals.clocks import deadlines
+from referrals.clocks import deadlines, notice_due
 from referrals.events import ReferralReceived
 from referrals.state import Referral
 from referrals.streams import Stream
@@ -147,10 +147,13 @@ def dead_row(p: Poison) -> tuple[Any, ...]:
 
 
 def delivery_rows(work: Work, webhooks: frozenset[str]) -> list[tuple[Any, ...]]:
-    """One row of `delivery` for every organization that wants to hear of a fact."""
+    """One row of `delivery` for every organization that wants to hear of a fact, with the time it is due by."""
     rows = []
     for w in work.history:
         for organization in sorted(webhooks & {w.sender or "", w.payer or "", *w.recipients}):
             id = ids.event_id(organization, "delivery", str(w.stream_id), str(w.version))
-            rows.append((id, w.tenant, organization, w.stream_id, w.version, w.type, w.status, w.envelope.at))
+            fact = (w.stream_id, w.version, w.type, w.status, w.envelope.at)
+            rows.append(
+                (id, w.tenant, organization, *fact, notice_due(work.referrals[w.stream_id], w.envelope.at))
+            )
     return rows

@@ -147,10 +147,11 @@ select * from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[]
 on conflict do nothing
 
 -- name: insert_deliveries
-insert into delivery (id, tenant, recipient, kind, stream_id, version, type, status, at, next_attempt_at)
-select id, tenant, recipient, 'referral', stream_id, version, type, status, at, at
-from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::text[], $7::text[], $8::timestamptz[])
-    as new (id, tenant, recipient, stream_id, version, type, status, at)
+insert into delivery (id, tenant, recipient, kind, stream_id, version, type, status, at, next_attempt_at, due_at)
+select id, tenant, recipient, 'referral', stream_id, version, type, status, at, at, due_at
+from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::text[], $7::text[], $8::timestamptz[],
+    $9::timestamptz[])
+    as new (id, tenant, recipient, stream_id, version, type, status, at, due_at)
 on conflict do nothing
 
 -- name: save_lanes

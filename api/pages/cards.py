@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from api.pages import marks, when
 from api.pages.show import Model, Show, View
+from referrals.approval import HELPING
 from referrals.transitions import MONTH, TRANSITIONS, allowed_actions
 from referrals.words import HopStatus
 
@@ -61,7 +62,10 @@ def card(show: Show, referral: View) -> Model:
         "sentence": sentence(show, referral),
         "due": show.due(referral) if own or status == HopStatus.REQUESTED else None,
     }
-    return made | {"facts": facts(show, referral, made), "actions": buttons(show, made["href"], status, True)}
+    return made | {
+        "facts": facts(show, referral, made),
+        "actions": buttons(show, made["href"], status, True, waits=show.waits_for_plan(referral)),
+    }
 
 
 def own_hop(referral: View) -> View:
@@ -82,11 +86,18 @@ def changeable(show: Show, referral: View) -> bool:
     return referral.get("outcome") is not None and show.now - ended <= MONTH
 
 
-def buttons(show: Show, href: str, status: str, on_card: bool, changeable: bool = True) -> list[Model]:
-    """The buttons that a hop's status allows, the main one first; `changeable`: its outcome may be changed still."""
+def buttons(
+    show: Show, href: str, status: str, on_card: bool, changeable: bool = True, waits: bool = False
+) -> list[Model]:
+    """The buttons that a hop's status allows, the main one first.
+
+    `changeable`: its outcome may be changed still. `waits`: the plan must approve before help starts.
+    """
     allowed = set(allowed_actions(HopStatus(status)))
     if not changeable:
         allowed -= {action for action, row in TRANSITIONS.items() if row.window}
+    if waits:
+        allowed -= HELPING
     if "resume" in allowed:
         allowed -= {"start"}
     fit = [b for b in BUTTONS if allowed & set(b.needs) and (b.on_card or not on_card)]

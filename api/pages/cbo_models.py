@@ -45,11 +45,11 @@ def one(show: Show, referral: View, events: Iterable[View]) -> Model:
     made = cards.card(show, referral)
     tab = cards.tab_of(referral)
     status = str(cards.own_hop(referral)["status"])
+    can = (cards.changeable(show, referral), show.waits_for_plan(referral))
     return {
         "title": made["need"],
         "live": True,
-        "c": made
-        | {"actions": cards.buttons(show, made["href"], status, False, cards.changeable(show, referral))},
+        "c": made | {"actions": cards.buttons(show, made["href"], status, False, *can)},
         "back": {"href": "/cbo" if tab == "new" else f"/cbo?tab={tab}", "label": show.text(f"tab.{tab}")},
         "person": person(show, referral),
         "about": about(show, referral),

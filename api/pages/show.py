@@ -30,7 +30,7 @@ REASONS = {
 }
 
 
-# ends that a hop brings about, or else the hub
+# ends that a hop brings about, or else the hub or the plan
 ENDED = frozenset({"completed", "failed"})
 
 
@@ -97,7 +97,7 @@ class Show(Struct, frozen=True):
         organization = self.text("and").join(self.organization(h["organization"]) for h in named)
         said = self.text.of("sentence", status, organization=organization)
         if status in ENDED and status not in {h["status"] for h in referral.get("hops") or []}:
-            said = self.text("sentence.closed-by-hub")
+            said = self.text("sentence.closed-by-nobody")
         if self.waits_for_plan(referral):
             said = self.text("sentence-plan")
         due = self.due(referral)

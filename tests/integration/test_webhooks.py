@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from standardwebhooks import Webhook
@@ -69,6 +69,10 @@ async def test_a_receiver_gets_signed_news_without_personal_data(exchange: Runni
 
         await until(delivered, timeout_s=40)
         await refex(exchange, "participant", "webhook", PLAN)
+    async with exchange.database() as database:
+        wait = "select distinct due_at - at as wait from delivery where stream_id = $1 and recipient = $2"
+        waits = await database.fetch(wait, sent.id, PLAN)
+    assert [r["wait"] for r in waits] == [timedelta(hours=24)], "the contract says by when a notice is due"
     for headers, body in receiver.calls:
         assert Webhook(secret).verify(body, headers)["data"].keys() == {"referral", "version", "status"}
         assert b"Synthetic" not in body

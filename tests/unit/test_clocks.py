@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from referrals import commands as c
 from referrals import events as e
 from referrals.business_time import between, is_open
-from referrals.clocks import Deadline, NextAction, deadlines, next_action, running
+from referrals.clocks import CONTACT_PROHIBITED, Deadline, NextAction, deadlines, next_action, running
 from referrals.contracts import contract_for, contract_of, contracts, span_of
 from referrals.evolve import evolve
 from referrals.lifecycle import decide
@@ -127,6 +128,7 @@ def test_a_reminder_comes_before_the_end_and_once() -> None:
 
 
 def test_a_missed_deadline_is_told_then_escalated_to_the_hub_and_ends_nothing() -> None:
+    assert "service-start.escalation" not in due(accepted()), "nothing is escalated before it is missed"
     state, events = come(accepted(), "service-start")
     [missed] = [x for x in events if isinstance(x, e.DeadlineMissed)]
     assert missed.told == (state.hops[0].organization, "hub") and missed.hop == state.hops[0].hop
@@ -182,6 +184,18 @@ def test_a_closed_recipient_is_not_late_while_it_is_closed() -> None:
     shut = world(service("pantry-1", closures=closures[1:]))
     assigned = act(state, c.Assign(PANTRIES[0].id), "hub", w=shut)[0]
     assert assigned.hops[0].due_at == local("04T17:00"), "a closure without an end does not stop the clock"
+
+
+def test_a_due_time_is_a_whole_second_and_never_before_its_time() -> None:
+    moment = NOW + timedelta(microseconds=1)
+    ends = due(sent(moment, priority="stat"))["acceptance"]
+    assert ends.due_at == NOW + 6 * HOUR + timedelta(seconds=1)
+    assert ends.due_at - datetime(2020, 1, 1, tzinfo=UTC) == timedelta(seconds=ends.generation)
+
+
+def test_nobody_is_hurried_to_contact_a_person_who_must_not_be_contacted() -> None:
+    state = structs.replace(accepted(), flags=(CONTACT_PROHIBITED,))
+    assert {clock.kind for clock in running(state)} == {"service-start", "closure"}
 
 
 def test_an_amended_priority_moves_the_end_to_end_clocks() -> None:

@@ -111,6 +111,25 @@ def test_buttons_follow_the_transition_table(status: HopStatus) -> None:
     assert set(shown) <= {b.name for b in cards.BUTTONS if set(b.needs) & allowed}
 
 
+def test_while_the_plan_decides_the_pages_say_so_and_offer_no_start() -> None:
+    action = {"who": "golden-health-plan", "what": "authorize", "due_at": NOW + timedelta(days=3)}
+    waiting = cards.card(SHOW, offered("accepted", next_action=action))
+    names = {b["name"] for b in waiting["actions"]}
+    assert "start" not in names and "close" in names
+    assert (waiting["sentence"], waiting["due"]) == ("The health plan must approve before you start", None)
+    said = SHOW.sentence(referral(status="received", hops=[], next_action=action))
+    assert said == "Waiting for approval by the health plan - due in 3 days"
+
+
+def test_by_when_the_next_thing_must_happen_is_said_in_words() -> None:
+    start = {"who": "harvest-food-bank", "what": "start", "due_at": NOW + timedelta(days=9)}
+    card = cards.card(SHOW, offered("accepted", hops=[hop("accepted")], next_action=start))
+    assert card["due"]["relative"] == "due in 9 days"
+    assert SHOW.sentence(referral(status="accepted", hops=[hop("accepted")], next_action=start)).endswith(
+        " - due in 9 days"
+    )
+
+
 def test_an_outcome_is_changed_from_the_page_for_a_month() -> None:
     young = offered("completed", hops=[hop("completed", answered_at=ago(days=29))])
     old = offered("completed", hops=[hop("completed", answered_at=ago(days=31))])
@@ -235,7 +254,7 @@ def test_a_status_is_one_plain_sentence() -> None:
     both = referral(hops=[hop(), hop(organization="riverside-clinic"), hop("rejected")])
     assert "Harvest Food Bank and Riverside Clinic - due" in SHOW.sentence(both)
     closed = referral("failed", hops=[hop("rejected")], outcome={"code": "no-service-found"})
-    assert SHOW.sentence(closed) == "Closed by a navigator: No service found"
+    assert SHOW.sentence(closed) == "Closed without an organization: No service found"
     held = referral("on-hold", hops=[hop("on-hold", reason="waitlist")])
     assert SHOW.sentence(held) == "On hold at Harvest Food Bank: On our waitlist"
 

@@ -134,6 +134,12 @@ def test_a_rejected_command_takes_no_version_and_is_answered_by_its_id() -> None
     assert [h.type for h in work.history if h.kind == "refusal"] == ["command-rejected"]
 
 
+def test_a_stale_deadline_has_no_effect_but_its_row_is_put_right() -> None:
+    stale = envelope.deadline_due(ids.event_id("exchange", "d"), NOW, REFERRAL, "acceptance", 1)
+    work = done(records(submission(), stale))
+    assert work.inbox[-1].outcome == "no-effect" and list(work.timed) == [REFERRAL]
+
+
 def test_poison_disturbs_nothing_else() -> None:
     bad = Raw("intake.clinic", 0, 9, None, b"nonsense", NOW)
     work = done([*records(submission()), read(bad), *records(accept())])
