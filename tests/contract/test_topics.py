@@ -7,9 +7,6 @@ import pytest
 from avro_schemas import codec, topics
 from infra import kafka_access
 
-# Modules that a later issue adds, with the reason; one that exists by now must leave this list.
-LATER: dict[str, str] = {}
-
 
 def modules() -> set[str]:
     return {m for topic in topics.declared().values() for m in (*topic.producers, *topic.consumers)}
@@ -28,15 +25,9 @@ def test_every_schema_is_carried_by_a_topic() -> None:
     assert {s for topic in topics.declared().values() for s in topic.schemas} == set(codec.ids())
 
 
-@pytest.mark.parametrize("module", sorted(modules() - LATER.keys()))
+@pytest.mark.parametrize("module", sorted(modules()))
 def test_a_producer_or_consumer_is_a_module_of_ours(module: str) -> None:
     assert importlib.util.find_spec(module) is not None
-
-
-def test_what_is_for_later_is_not_there_yet() -> None:
-    there = [module for module in LATER if importlib.util.find_spec(module) is not None]
-    assert not there, "take them off the list"
-    assert LATER.keys() <= modules(), "nothing names them"
 
 
 def test_each_of_our_logins_may_write_what_its_modules_produce() -> None:

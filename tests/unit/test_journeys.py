@@ -1,9 +1,12 @@
 """Every golden journey in memory: its steps make exactly its facts, and each party sees what the story says."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from tests.support.journeys.in_memory import SAID, InMemory
-from tests.support.journeys.stories import Story, stories
+from tests.support.journeys.stories import FOLDER, Story, read, stories
 from tests.support.journeys.telling import by_calendar, differences, wrong_facts
 
 
@@ -34,6 +37,37 @@ def test_a_journey_goes_as_told(story: Story) -> None:
 def test_no_two_journeys_share_a_number() -> None:
     numbers = [s.name.partition("_")[0] for s in stories()]
     assert len(set(numbers)) == len(numbers)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("story.yaml", "who: riverside-clinic", "whom: riverside-clinic"),
+        ("story.yaml", "step: 2", "step: 3"),
+        ("story.yaml", "who: valley-plate-kitchen", "who: nobody-we-know"),
+        ("expected.yaml", "facts:", "fact:"),
+        ("expected.yaml", "  R-1:\n    1:", "  R-9:\n    1:"),
+        ("expected.yaml", "ends: {R-1: completed}", "ends: {R-1: completed, R-2: completed}"),
+        ("expected.yaml", "- after: 6", "- after: 60"),
+    ],
+)
+def test_what_does_not_belong_in_a_story_fails(tmp_path: Path, file: str, old: str, new: str) -> None:
+    folder = tmp_path / "01_happy_path"
+    shutil.copytree(FOLDER / folder.name, folder)
+    assert read(folder).name == folder.name
+    text = (folder / file).read_text(encoding="utf-8")
+    assert old in text
+    (folder / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"."):
+        read(folder)
+
+
+def test_a_file_that_nobody_reads_fails(tmp_path: Path) -> None:
+    folder = tmp_path / "01_happy_path"
+    shutil.copytree(FOLDER / folder.name, folder)
+    (folder / "notes.txt").write_text("", encoding="utf-8")
+    with pytest.raises(ValueError, match="no more and no less"):
+        read(folder)
 
 
 def test_everything_the_framework_can_do_is_done_in_a_journey() -> None:

@@ -279,6 +279,16 @@ def _authorize(play: InMemory, step: Step, content: dict[str, Any]) -> list[Reco
     return [envelope.authorized(play.said(step), referral, said["status"], number, details)]
 
 
+def _consent(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]:
+    """A grant, or a revocation, as the API writes it."""
+    action = "revoke" if step.does == "revoke" else "grant"
+    id, terms = content["consent"], {k: v for k, v in content.items() if k != "consent"}
+    status = "revoked" if action == "revoke" else terms.get("status", "active")
+    said = msgspec.json.encode(terms | {"id": id, "status": status, "person_id": play.story.person_id})
+    person = ids.person_key(step.who, play.story.person_id)
+    return [envelope.consent_changed(play.said(step), ids.consent_id(step.who, id), person, action, said)]
+
+
 SAID: dict[str, Callable[[InMemory, Step, dict[str, Any]], list[Record]]] = {
     "submit": _submit,
     "amend": _amend,
@@ -286,6 +296,8 @@ SAID: dict[str, Callable[[InMemory, Step, dict[str, Any]], list[Record]]] = {
     "respond": _respond,
     "assign": _assign,
     "wait": _deadline,
+    "consent": _consent,
+    "revoke": _consent,
     "cover": _cover,
     "authorize": _authorize,
     "capacity": _capacity,

@@ -181,6 +181,13 @@ async def _authorize(play: OnKafka, step: Step, content: dict[str, Any]) -> None
     await play.ask(step, "POST", f"{play._path(step.referral)}/authorization", content)
 
 
+async def _consent(play: OnKafka, step: Step, content: dict[str, Any]) -> None:
+    path = f"/v1/consents/{content['consent']}"
+    body = {k: v for k, v in content.items() if k != "consent"} | {"person_id": play.story.person_id}
+    revoking = step.does == "revoke"
+    await play.ask(step, "POST" if revoking else "PUT", path + ("/revoke" if revoking else ""), body)
+
+
 SAID: dict[str, Callable[[OnKafka, Step, dict[str, Any]], Awaitable[None]]] = {
     "submit": _submit,
     "amend": _amend,
@@ -188,6 +195,8 @@ SAID: dict[str, Callable[[OnKafka, Step, dict[str, Any]], Awaitable[None]]] = {
     "respond": _respond,
     "assign": _assign,
     "wait": _wait,
+    "consent": _consent,
+    "revoke": _consent,
     "cover": _cover,
     "authorize": _authorize,
     "capacity": _capacity,

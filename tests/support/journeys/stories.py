@@ -107,6 +107,11 @@ class Story(Struct, frozen=True):
         own, mark, need = name.partition("#")
         return f"{self.name}:{own}{mark}{need}"
 
+    @property
+    def person_id(self) -> str:
+        """Who the story is about, as its sender knows them, unless it says else."""
+        return f"{self.name}:person"
+
     def own(self, id: str) -> str:
         """An id of the world outside that is this story's alone."""
         return f"{self.name}:{id}"
@@ -146,7 +151,7 @@ class Story(Struct, frozen=True):
         area = {"postal_code": self.postal_code, "county": self.stage.county, "state": "CA"}
         own = {
             "sender_referral_id": self.sender_referral_id(step.referral),
-            "person": {"person_id": f"{self.name}:person", "address": area},
+            "person": {"person_id": self.person_id, "address": area},
         }
         body: dict[str, Any] = merge(merge(self.stage.submission, own), step.content)
         member_id = (body.get("coverage") or {}).get("member_id")
@@ -177,10 +182,11 @@ def stage() -> Stage:
 @cache
 def stories() -> tuple[Story, ...]:
     """Every story, in the order of the folders' numbers. Raises ValueError for what is unknown or unused."""
-    return tuple(_story(folder) for folder in sorted(p for p in FOLDER.iterdir() if p.is_dir()))
+    return tuple(read(folder) for folder in sorted(p for p in FOLDER.iterdir() if p.is_dir()))
 
 
-def _story(folder: Path) -> Story:
+def read(folder: Path) -> Story:
+    """One story. Raises ValueError for a file, a field, a referral or a party that does not belong."""
     if {p.name for p in folder.iterdir()} != FILES:
         raise ValueError(f"{folder.name}: a story is {' and '.join(sorted(FILES))}, no more and no less")
     told = msgspec.convert(_yaml(folder / "story.yaml"), Told)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from referrals import events
+from referrals.submission import Contact, Coverage, Need, Person
 
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 CALENDAR, ANY_TIME = "calendar ", "any time"
@@ -19,6 +20,10 @@ FIELDS: dict[str, dict[str, Any]] = {
     str(event.__struct_config__.tag): {f.rstrip("_"): None for f in event.__struct_fields__}
     for event in get_args(events.Event)
 }
+
+
+# Parts of a submission: what one leaves out is null.
+ABSENT = frozenset(f for part in (Person, Contact, Need, Coverage) for f in part.__struct_fields__)
 
 
 def duration(text: str) -> timedelta:
@@ -65,8 +70,8 @@ def differences(expected: Any, found: Any, where: str = "") -> list[str]:
             d
             for name, value in expected.items()
             for d in (
-                differences(value, found[name], f"{where}/{name}")
-                if name in found
+                differences(value, found.get(name), f"{where}/{name}")
+                if name in found or (value is None and name in ABSENT)
                 else [f"{where}/{name} is missing; there are {sorted(found)}"]
             )
         ]
