@@ -11,7 +11,7 @@ import pytest
 from api import facts, grants, views
 from api.principal import Principal
 from producers.envelope import seal
-from referrals.state import Hop, Outcome, PayerBefore, Referral
+from referrals.state import Hop, Outcome, Referral
 from referrals.submission import Submission
 from referrals.words import HopStatus, ReferralStatus
 
@@ -123,24 +123,6 @@ def test_the_sender_sees_every_field_it_sent() -> None:
     for name, value in SUBMISSION.items():
         assert msgspec.json.decode(msgspec.json.encode(view[name])) == value, name
     assert view["outcome"]["note"] == "canary-outcome-note"
-
-
-def test_a_plan_that_paid_before_sees_what_stood_when_it_left_and_nobody() -> None:
-    left = PayerBefore(
-        payer="plan", contract="plan-2026", until=NOW, status=ReferralStatus.ACCEPTED, services=1
-    )
-    delivered = ({"service_event_id": "in-its-time"}, {"service_event_id": "later"})
-    changes = {"payer": "next-plan", "payers_before": (left,), "services_delivered": delivered}
-    found = seen(HopStatus.COMPLETED, named_payer="plan", **changes)
-    assert shown(PLAN, found) == set()
-    view = views.referral(PLAN.principal, found)
-    assert view is not None
-    assert (view["status"], view["contract"], view["outcome"]) == ("accepted", "plan-2026", None)
-    assert list(view["services_delivered"]) == [{"service_event_id": "in-its-time"}]
-    assert (view["hops"], view["need"], view["coverage"]) == ([], {"domain": "food-insecurity"}, None)
-    now = views.referral(Someone("next-plan", "mco").principal, found)
-    assert now is not None
-    assert (now["status"], now["coverage"]["payer"]) == ("completed", "next-plan")
 
 
 def test_before_acceptance_a_cbo_sees_the_need_and_the_area_but_nobody() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.journeys.in_memory import SAID, InMemory
+from tests.support.journeys.in_memory import InMemory
+from tests.support.journeys.saying import SAID
 from tests.support.journeys.stories import FOLDER, Story, read, stories
 from tests.support.journeys.telling import by_calendar, differences, wrong_facts
 
