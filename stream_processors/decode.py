@@ -18,10 +18,9 @@ from producers.envelope import unseal
 from referrals import check, consenting, ids, linking, screening
 from referrals import commands as c
 from referrals.check import parse_time
-from referrals.coverage import SaidSpell, Spell
-from referrals.covering import KNOWN, MEMBER, SPELL
 from referrals.errors import DeadLetterReason as Bad
 from referrals.words import Channel
+from stream_processors.decode_coverage import member, reached, spell
 
 EXCHANGE = "exchange"
 Fields = dict[str, Any]
@@ -228,32 +227,6 @@ def _recorded(
     return reader
 
 
-def _spell(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
-    """The member's id stays with the command until it is a key (members.py); it is never recorded in the clear."""
-    try:
-        said = msgspec.json.decode(unseal(fields["sealed"]), type=SaidSpell)
-    except msgspec.ValidationError as error:
-        problem = check.located(error)
-        raise _Wrong(Bad.INVALID, f"{problem.pointer}: {problem.detail}") from None
-    if not said.member_id.strip() or len(said.member_id) > check.MAX_ID:
-        raise _Wrong(Bad.INVALID, f"/member_id: send 1 to {check.MAX_ID} characters")
-    data = msgspec.to_builtins(said) | {"person_key": str(UUID(fields["person_key"]))}
-    stream_id = UUID(fields["spell_id"])
-    return c.RecordFact(SPELL, stream_id, "coverage-spell", data, fields["sealed"]), SPELL, stream_id
-
-
-def _member(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
-    said = {"payer": fields["payer"], "from": fields["from"], "version": fields["spell_version"]}
-    said |= {"to": fields["to"]} if fields["to"] else {}
-    stream_id, data = UUID(fields["member"]), {"spell": fields["spell_id"], "said": said}
-    msgspec.convert(said, Spell)
-    return c.RecordFact(MEMBER, stream_id, KNOWN, data), MEMBER, stream_id
-
-
-def _reached(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
-    return c.CoverageReached(), "referral", UUID(fields["referral_id"])
-
-
 def _json(content: bytes) -> dict[str, Any]:
     if b"\\u0000" in content:
         raise _Wrong(Bad.INVALID, "a field holds a NUL; remove it")
@@ -301,9 +274,9 @@ _READERS: dict[str, Callable[[Raw, Fields], tuple[c.Command | c.RecordFact, str,
     "consent_changed.v1": _consent,
     "consent_reached.v1": _consent_reached,
     "screening_recorded.v1": _screened,
-    "coverage_spell.v1": _spell,
-    "coverage_changed.v1": _member,
-    "coverage_reached.v1": _reached,
+    "coverage_spell.v1": lambda raw, fields: spell(fields),
+    "coverage_changed.v1": lambda raw, fields: member(fields),
+    "coverage_reached.v1": lambda raw, fields: reached(fields),
     "person_link_proposed.v1": _link_proposed,
     "person_link_decided.v1": _link_decided,
 }
