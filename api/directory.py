@@ -113,7 +113,7 @@ async def _found(
     """Every match in order, read as far as it is asked for."""
     place = places().get(wanted.near)
     here = (wanted.near, place.county if place else "", place and place.latitude, place and place.longitude)
-    size = limit + 1
+    size = max(limit + 1, LOOKED_AT // 4) if wanted.open_now else limit + 1
     while wanted.q is not None:
         asked = (wanted.q, wanted.need, wanted.language, *here, NEAR_KM, *after, size)
         rows = await connection.fetch(SQL["search"], *asked)

@@ -5,6 +5,7 @@ write the database itself; importing the same files twice sends nothing.
 """
 
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,11 @@ async def load(
     finally:
         await connection.close()
     made = plan(result, (InForce(*row) for row in rows), source, whole=whole)
-    sending = list(records(made, datetime.now(UTC)))
-    if sending:
+    if made.changed or made.ended:
+        sending = records(made, datetime.now(UTC))
         async with RecordProducer(login, client_id="refex-import", timeout_s=30) as producer:
-            for start in range(0, len(sending), BATCH):
-                await producer.send(sending[start : start + BATCH])
+            while some := list(islice(sending, BATCH)):
+                await producer.send(some)
     return made
 
 

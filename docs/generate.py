@@ -10,6 +10,7 @@ from avro_schemas import asyncapi
 from avro_schemas.topics import declared
 from docs.lifecycle import lifecycle
 from docs.markdown import mermaid, node, table
+from docs.routing import routing
 from docs.vocabularies import vocabularies
 from referrals import words
 from referrals.errors import DEAD_LETTER_MEANS, NEXT_STEP, DeadLetterReason, RejectionReason
@@ -124,6 +125,7 @@ DOCUMENTS = {
     "flow.md": flow,
     "dead-letters.md": dead_letters,
     "lifecycle.md": lifecycle,
+    "routing.md": routing,
     "vocabularies.md": vocabularies,
     "asyncapi.yaml": asyncapi.document,
 }

@@ -14,13 +14,12 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 
-from referrals.contracts import member_ids
+from referrals.contracts import DEFAULT, contract_of, member_ids
 
 UNVERIFIED = "coverage-unverified"
 ENDED = "coverage-ended"
 OTHER_PAYER = "coverage-other-payer"
 FLAGS = frozenset({UNVERIFIED, ENDED, OTHER_PAYER})
-ZONE = ZoneInfo("America/Los_Angeles")
 A_DAY = timedelta(days=1)
 
 
@@ -93,12 +92,17 @@ def next_change(after: date, spells: Iterable[Spell]) -> date | None:
 
 def today(at: datetime) -> date:
     """The day it is at `at` where the plans count their days."""
-    return at.astimezone(ZONE).date()
+    return at.astimezone(_zone()).date()
 
 
 def begins(day: date) -> datetime:
     """The instant at which a day begins there."""
-    return datetime.combine(day, time(), ZONE)
+    return datetime.combine(day, time(), _zone())
+
+
+def _zone() -> ZoneInfo:
+    """That of the exchange's own contract."""
+    return ZoneInfo(contract_of(DEFAULT).calendar.time_zone)
 
 
 def member_key(payer: str, member_id: str, secret: bytes) -> UUID:

@@ -15,6 +15,7 @@ from api.pages import cards, cbo_answers, cbo_models
 from api.pages.asking import ask
 from api.pages.cards import BASE, TABS
 from api.pages.forms import fields, form, go
+from api.pages.paused import paused, sentences
 from api.pages.render import page
 from api.pages.visit import PAGE, SQL, Opened, cut, opened, organizations, position, show_for, turned, visible
 from api.problems import not_found
@@ -34,12 +35,13 @@ async def inbox(request: Request) -> Response:
             SQL[query], principal.organization, list(TABS[tab]), *position(request), PAGE + 1
         )
         counted = await connection.fetch(SQL["inbox_counts"], principal.organization)
+        silent = await paused(connection)
     rows, last = cut(rows, "place")
     by_status = {r["status"]: r["count"] for r in counted}
     counts = {name: sum(by_status.get(s, 0) for s in statuses) for name, statuses in TABS.items()}
     show = await show_for(request)
     model = cbo_models.inbox(show, visible(request, rows), counts, tab, turned(request, last))
-    return page(request, "cbo_inbox.html", model)
+    return page(request, "cbo_inbox.html", model | {"paused": sentences(show, silent, own=True)})
 
 
 async def one(request: Request) -> Response:

@@ -13,6 +13,7 @@ from api.context import context, principal_of
 from api.pages import cbo_models, clinic_models, hub_models
 from api.pages.asking import ask
 from api.pages.forms import fields, form, go
+from api.pages.paused import paused, sentences
 from api.pages.render import page
 from api.pages.visit import PAGE, SQL, Opened, cut, opened, organizations, position, show_for, turned, visible
 from api.persons import links_of
@@ -33,12 +34,13 @@ async def queue(request: Request) -> Response:
         rows = await connection.fetch(query, principal.organization, *position(request), PAGE + 1, statuses)
         links, _ = await links_of(connection, "proposed", None, PAGE) if first else ([], None)
         counted = await connection.fetch(SQL["reviewed_counts"], principal.organization)
+        silent = await paused(connection)
     rows, last = cut(rows, None if first else "place")
     by_status = {r["status"]: r["count"] for r in counted}
     counts = {name: sum(by_status.get(s, 0) for s in listed) for name, listed in hub_models.TABS.items()}
     show = await show_for(request)
     model = hub_models.queue(show, visible(request, rows), counts, tab, turned(request, last), links)
-    return page(request, "hub_queue.html", model)
+    return page(request, "hub_queue.html", model | {"paused": sentences(show, silent, own=False)})
 
 
 async def one(request: Request) -> Response:

@@ -122,3 +122,11 @@ select count(*) from dead_letter where replayed_at is null
 
 -- name: overdue
 select count(*) from deadline where sent_at is null and due_at < now() - interval '1 minute'
+
+-- name: paused
+select r.service::text as service, r.tenant as organization, s.routing ->> 'name' as name
+from service_record r
+join service s on s.id = r.service and s.tenant = r.tenant and s.active
+where cardinality(r.expiries) >= $1 and (r.answered_at is null or r.expiries[$1] > r.answered_at)
+order by r.tenant, name, r.service
+limit 20

@@ -20,6 +20,9 @@ from producers.hsds.report import Listing, Report, Where
 from producers.hsds.services import Imported, imported
 from producers.hsds.tables import joined
 
+MAX_RECORD = 900_000
+"""Bytes of a service as JSON: with what routing compares it must fit into one record of the log."""
+
 __all__ = ["Imported", "Listing", "Result", "read", "read_path"]
 
 
@@ -71,6 +74,11 @@ def _read(found: Iterable[Record], report: Report) -> Result:
     for where, row, organization in found:
         made = imported(where, row, organization)
         if made is None or not _is_its_own(where, made, organization, owners):
+            continue
+        if (size := len(msgspec.json.encode(made.body))) > MAX_RECORD:
+            where.said(
+                "", f"the service has {size} bytes; at most {MAX_RECORD} are loaded", "shorten its texts"
+            )
             continue
         if made.service.id in loaded:
             where.said("id", "a service with this id was read before", "give each service its own id")

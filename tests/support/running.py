@@ -37,6 +37,7 @@ class RunningExchange:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._tokens: dict[str, str] = {}
+        self.joined: dict[str, dict[str, Any]] = {}
 
     async def __aenter__(self) -> "RunningExchange":
         command = [sys.executable, "-m", "cli.main", *self._command, "--port", "0"]
@@ -78,7 +79,7 @@ class RunningExchange:
     @property
     def organizations(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.content["organizations"]
-        return found
+        return [*found, *(self.joined[id] for id in self.joined.keys() - {o["id"] for o in found})]
 
     @property
     def pids(self) -> dict[str, Any]:

@@ -185,6 +185,12 @@ def test_nesting_without_end_is_a_problem() -> None:
     assert problems([organization(service(), extra=deep)]) == [(1, "")]
 
 
+def test_a_service_too_large_for_the_log_is_a_problem_and_the_others_load() -> None:
+    found = read(organization(service(description="x" * 1_000_000), service(id="2")))
+    assert [p["field"] for p in found.report["problems"]] == [""]
+    assert [one.source_id for one in found.services] == ["2"]
+
+
 def test_what_postgres_cannot_hold_is_left_out() -> None:
     found = one(organization(service(description="a\x00b\ud800c", **{"k\x00": 1})))
     assert (found.body["description"], found.body["k"]) == ("abc", 1)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.journeys.in_memory import SAID, InMemory
 from tests.support.journeys.stories import Story, stories
-from tests.support.journeys.telling import differences, wrong_facts
+from tests.support.journeys.telling import by_calendar, differences, wrong_facts
 
 
 @pytest.mark.parametrize("story", stories(), ids=lambda story: story.name)
@@ -15,14 +15,16 @@ def test_a_journey_goes_as_told(story: Story) -> None:
         for name, by_step in story.expected.facts.items():
             wrong += [
                 f"step {step.step}, {name}: {w}"
-                for w in wrong_facts(by_step.get(step.step, []), play.told(name, step.step))
+                for w in wrong_facts(
+                    by_calendar(by_step.get(step.step, []), exact=True), play.told(name, step.step)
+                )
             ]
         for sight in story.expected.sees:
             if sight.after == step.step:
                 found = play.seen(sight.who, sight.referral)
                 wrong += [
                     f"step {step.step}, {sight.who} sees {sight.referral}: {d}"
-                    for d in differences(sight.sees, found)
+                    for d in differences(by_calendar(sight.sees, exact=True), found)
                 ]
     assert not wrong, "\n".join(wrong)
     assert {name: str(play.state(name).status) for name in story.expected.facts} == story.expected.ends

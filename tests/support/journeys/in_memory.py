@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from api import views
-from api.bodies import ResponseBody
+from api.bodies import AuthorizationBody, ResponseBody
 from api.principal import Principal
 from api.submitting import merge
 from avro_schemas import topics
@@ -21,12 +21,14 @@ from producers import envelope
 from producers.envelope import Record, Said, open_submission, seal, unseal
 from producers.publisher import event_id
 from referrals import check, ids
+from referrals.capacity import with_room
 from referrals.commands import Submit
 from referrals.covering import MEMBER
 from referrals.directory import Directory
 from referrals.duplicates import People
 from referrals.matching import match_keys
 from referrals.placing import World
+from referrals.standing import Standings
 from referrals.state import Referral
 from referrals.words import TERMINAL
 from stream_processors import rows
@@ -53,8 +55,9 @@ class InMemory:
         self.refused: list[int] = []
         self._reviewed: set[UUID] = set()
         self._services = story.services()
-        self._work = self._batch(Loaded({}, {}, {}, dict.fromkeys(range(ids.LANES), 0)), {})
+        self._standings = Standings()
         self._offset = 0
+        self._work = self._batch(Loaded({}, {}, {}, dict.fromkeys(range(ids.LANES), 0)), {})
 
     def play(self, step: Step) -> None:
         """Apply one step."""
@@ -76,6 +79,7 @@ class InMemory:
         self._offset += len(records)
         self._work = self._next(self._work, found)
         self._work.apply(found)
+        self._standings.absorb(self._work.standings)
         assert not self._work.dead, [p.detail for p in self._work.dead]
         self.facts += [(step.step, w) for w in self._work.history]
         self.refused += [step.step for _ in self._work.rejections]
@@ -146,14 +150,19 @@ class InMemory:
             before.tombstones,
             People(keys, before.near, before.earlier),
             member_keys(found, SECRET),
+            before.helps,
         )
         return self._batch(loaded, before.loads)
 
     def _batch(self, loaded: Loaded, loads: Mapping[str, int]) -> Work:
-        directory = Directory(1, self._services, places())
+        said = {str(id): s.data for (kind, id), s in loaded.streams.items() if kind == "capacity"}
+        services = [with_room(s, said[s.id]) if s.id in said else s for s in self._services]
+        directory = Directory(self._offset, services, places())
         organizations = self.story.stage.organizations
         hub = next(id for id, kind in organizations.items() if kind == "hub")
-        return Work(loaded, World(directory, loads, organizations, hub, seal, open_submission))
+        return Work(
+            loaded, World(directory, loads, organizations, hub, seal, open_submission, self._standings)
+        )
 
     def _principal(self, who: str) -> Principal:
         return Principal(
@@ -167,9 +176,10 @@ class InMemory:
         )
 
     def _due(self, step: Step) -> datetime:
-        hop = self.state(step.referral).response_due
-        assert hop is not None, f"step {step.step}: nothing is due"
-        return hop.due_at
+        """When the deadline that the step waits for comes due."""
+        due = {row[1]: row[3] for row in rows.deadline_rows(self.state(step.referral))}
+        found: datetime = due[step.content["deadline"]]
+        return found
 
     def said(self, step: Step, occurred_at: datetime | None = None) -> Said:
         """The envelope of a step: through HTTP as the API vouches, else as the sender's own topic says."""
@@ -254,6 +264,17 @@ def _cover(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]:
     return [envelope.spell(play.said(step), spell, person, member_id, first, until)]
 
 
+def _capacity(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]:
+    return [envelope.capacity_changed(play.said(step), UUID(play.story.service(step.who)), content)]
+
+
+def _authorize(play: InMemory, step: Step, content: dict[str, Any]) -> list[Record]:
+    said = msgspec.to_builtins(msgspec.convert(content, AuthorizationBody))
+    details = {k: v for k, v in said.items() if k not in ("status", "number")}
+    referral, number = play.story.referral(step.referral), said.get("number", "")
+    return [envelope.authorized(play.said(step), referral, said["status"], number, details)]
+
+
 SAID: dict[str, Callable[[InMemory, Step, dict[str, Any]], list[Record]]] = {
     "submit": _submit,
     "amend": _amend,
@@ -262,4 +283,6 @@ SAID: dict[str, Callable[[InMemory, Step, dict[str, Any]], list[Record]]] = {
     "assign": _assign,
     "wait": _deadline,
     "cover": _cover,
+    "authorize": _authorize,
+    "capacity": _capacity,
 }

@@ -4,6 +4,7 @@ Comes in: a Story, a running exchange. Goes out: what its history holds, and wha
 moving a deadline in the database, as nobody waits three days; nothing else is written there.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,8 +16,9 @@ from producers import envelope
 from producers.envelope import Said
 from producers.producer import RecordProducer
 from referrals import ids
+from tests.support.command import refex
 from tests.support.journeys.stories import Step, Story
-from tests.support.journeys.telling import Fact, dated, named, wrong_facts
+from tests.support.journeys.telling import Fact, by_calendar, dated, named, wrong_facts
 from tests.support.running import RunningExchange, until
 
 PATIENCE_S = 20.0
@@ -36,7 +38,11 @@ class OnKafka:
         self.refused: list[int] = []
 
     async def prepare(self) -> None:
-        """The story's services, through the directory's topic; ready when routing can see them."""
+        """Who takes part and is no demo organization, then the story's services, through the directory's topic."""
+        known = {o["id"] for o in self.exchange.organizations}
+        for id, kind in self.story.stage.organizations.items():
+            if id not in known:
+                await self._join(id, kind)
         services, now = self.story.services(), datetime.now(UTC)
         records = [
             envelope.service_changed(
@@ -57,6 +63,13 @@ class OnKafka:
 
         await until(in_force, PATIENCE_S)
 
+    async def _join(self, id: str, kind: str) -> None:
+        """As an operator does; workers know their participants two seconds later at the latest."""
+        joined = await refex(self.exchange, "participant", "add", id, "--type", kind, "--name", id, "--json")
+        assert joined.code == 0, joined.stderr
+        self.exchange.joined[id] = msgspec.json.decode(joined.stdout)
+        await asyncio.sleep(2.5)
+
     async def play(self, step: Step) -> None:
         """Do one step, and wait until every referral has the facts that the story expects by then."""
         await SAID[step.does](self, step, dated(step.content, datetime.now(UTC)))
@@ -65,7 +78,8 @@ class OnKafka:
 
     async def _recorded(self, name: str, step: int) -> None:
         by_step = self.story.expected.facts[name]
-        expected = [fact for number in sorted(by_step) if number <= step for fact in by_step[number]]
+        expected = [f for number in sorted(by_step) if number <= step for f in by_step[number]]
+        expected = by_calendar(expected, exact=False)
 
         async def told() -> bool:
             wrong = wrong_facts(expected, await self.told(name))
@@ -159,6 +173,14 @@ async def _cover(play: OnKafka, step: Step, content: dict[str, Any]) -> None:
         await publisher.cover(play.story.own(content["member_id"]), first, until_, spell=content["spell"])
 
 
+async def _capacity(play: OnKafka, step: Step, content: dict[str, Any]) -> None:
+    await play.ask(step, "PUT", f"/v1/services/{play.story.service(step.who)}/capacity", content)
+
+
+async def _authorize(play: OnKafka, step: Step, content: dict[str, Any]) -> None:
+    await play.ask(step, "POST", f"{play._path(step.referral)}/authorization", content)
+
+
 SAID: dict[str, Callable[[OnKafka, Step, dict[str, Any]], Awaitable[None]]] = {
     "submit": _submit,
     "amend": _amend,
@@ -167,4 +189,6 @@ SAID: dict[str, Callable[[OnKafka, Step, dict[str, Any]], Awaitable[None]]] = {
     "assign": _assign,
     "wait": _wait,
     "cover": _cover,
+    "authorize": _authorize,
+    "capacity": _capacity,
 }
