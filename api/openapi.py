@@ -57,7 +57,7 @@ ANSWERS: dict[tuple[str, str], type[Any]] = {
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "/v1/referrals": ("status", "organization", "updated_after", "limit", "cursor"),
     "/v1/referrals/{id}/events": ("limit", "cursor"),
-    "/v1/organizations": ("limit", "cursor"),
+    "/v1/organizations": ("q", "limit", "cursor"),
     "/v1/services": ("q", "need", "near", "language", "open_now", "limit", "cursor"),
     "/v1/persons/links": ("status", "limit", "cursor"),
     "/v1/contracts/{id}/measures": ("from", "to", "as_of"),

@@ -1,10 +1,11 @@
-"""Deadlines that came due become commands on referral.timer, once the answers already in Kafka are applied.
+"""Deadlines that came due become commands on referral.timer, once what was said before is applied.
 
 Comes in: rows of `deadline`. Goes out: deadline_due records with ids that repeat harmlessly. Never decides: a hop
 that was answered meanwhile has moved on, and its deadline's generation is stale (architecture 9).
 """
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import asyncpg
@@ -22,6 +23,7 @@ from stream_processors.patience import IDLE_S, again_and_again, held
 from stream_processors.store import columns
 
 SQL = queries("stream_processors", "timers.sql")
+SAID_BY_ALL = (topics.RESPONSE, topics.INTAKE_API)
 
 
 class Timers:
@@ -53,21 +55,33 @@ class Timers:
         self, connection: asyncpg.Connection, consumer: AIOKafkaConsumer, producer: RecordProducer
     ) -> None:
         if due := await connection.fetch(SQL["newly_due"]):
-            rows = [(r["referral_id"], r["kind"]) for r in due]
-            barrier = msgspec.json.encode(await _answers_end(self._login, consumer)).decode()
-            await connection.execute(SQL["set_barrier"], *columns(rows), barrier)
-        if ready := await connection.fetch(SQL["ready"], topics.RESPONSE):
+            ends = await _ends(self._login, consumer, {r["sender"] for r in due})
+            rows = [(r["referral_id"], r["kind"], _barrier(ends, r["sender"])) for r in due]
+            await connection.execute(SQL["set_barrier"], *columns(rows))
+        if ready := await connection.fetch(SQL["ready"]):
             now = datetime.now(UTC)
             await producer.send([_record(r, now) for r in ready])
             done = [(r["referral_id"], r["kind"], r["generation"]) for r in ready]
             await connection.execute(SQL["sent"], *columns(done))
 
 
-async def _answers_end(login: KafkaLogin, consumer: AIOKafkaConsumer) -> dict[str, int]:
-    """Where the log of answers ends now, per partition: what must be applied before a hop may expire."""
+async def _ends(
+    login: KafkaLogin, consumer: AIOKafkaConsumer, senders: set[str]
+) -> dict[str, dict[str, int]]:
+    """Where each log that may hold an answer or a cancel ends now: topic -> `topic/partition` -> offset."""
     counts = await asyncio.to_thread(partition_counts, login)
-    places = [TopicPartition(topics.RESPONSE, n) for n in range(counts[topics.RESPONSE])]
-    return {str(p.partition): end for p, end in (await consumer.end_offsets(places)).items()}
+    wanted = {*SAID_BY_ALL, *(topics.intake(s) for s in senders)} & counts.keys()
+    places = [TopicPartition(t, n) for t in sorted(wanted) for n in range(counts[t])]
+    found: dict[str, dict[str, int]] = {}
+    for place, end in (await consumer.end_offsets(places)).items():
+        found.setdefault(place.topic, {})[f"{place.topic}/{place.partition}"] = end
+    return found
+
+
+def _barrier(ends: Mapping[str, Mapping[str, int]], sender: str) -> str:
+    """What must be applied before this sender's referral may miss anything, as JSON."""
+    mine = [ends.get(t, {}) for t in (*SAID_BY_ALL, topics.intake(sender))]
+    return msgspec.json.encode({place: end for each in mine for place, end in each.items()}).decode()
 
 
 def _record(row: asyncpg.Record, now: datetime) -> Record:

@@ -2,13 +2,14 @@
 select pg_try_advisory_lock(7236503)
 
 -- name: newly_due
-select referral_id, kind from deadline
-where due_at <= now() and sent_at is null and barrier is null
-order by due_at limit 1000
+select d.referral_id, d.kind, r.sender from deadline d
+join referral r on r.id = d.referral_id
+where d.due_at <= now() and d.sent_at is null and d.barrier is null
+order by d.due_at limit 1000
 
 -- name: set_barrier
-update deadline d set barrier = $3::jsonb
-from unnest($1::uuid[], $2::text[]) as due (referral_id, kind)
+update deadline d set barrier = due.barrier
+from unnest($1::uuid[], $2::text[], $3::jsonb[]) as due (referral_id, kind, barrier)
 where d.referral_id = due.referral_id and d.kind = due.kind and d.barrier is null and d.sent_at is null
 
 -- name: ready
@@ -17,8 +18,8 @@ from deadline d
 where d.due_at <= now() and d.sent_at is null and d.barrier is not null
     and not exists (
         select from jsonb_each_text(d.barrier) b
-        left join progress p on p.topic = $1 and p.partition = b.key::int
-        where coalesce(p.next_offset, 0) < b.value::bigint)
+        left join progress p on p.topic || '/' || p.partition = b.key
+        where b.key like '%/%' and coalesce(p.next_offset, 0) < b.value::bigint)
 order by d.due_at limit 1000
 
 -- name: sent

@@ -117,6 +117,8 @@ async def test_of_three_hundred_for_one_slot_one_gets_it_and_the_others_the_next
         "select decision::text from referral where recipients = '{food-b}' and decision::text like '%capacity%' limit 1"
     )
     assert "the one place of 2026-11-02 is taken" in why
+    written = await bench.owner.fetchval("select count(*) from service_record where asked + accepted > 0")
+    assert written == 0, "submissions write no record of a service"
 
 
 async def test_where_there_is_no_next_service_a_person_at_the_hub_looks(bench: Bench) -> None:

@@ -120,6 +120,36 @@ async def test_after_an_hour_without_workers_nothing_whose_answer_waits_in_kafka
         assert not {"hop-expired", "deadline-missed", "reminder-due"} & set(await types(exchange, referral))
 
 
+async def test_a_cancel_already_in_kafka_is_applied_before_anybody_else_is_asked(
+    exchange: RunningExchange,
+) -> None:
+    """Both doors: the sender's own topic and HTTP; the request had come due an hour before the workers live again."""
+    referrals = [await sent(exchange) for _ in range(2)]
+    for referral in referrals:
+        await routed(exchange, PLAN, referral)
+    workers = list(exchange.pids["workers"])
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    for referral in referrals:
+        await bring_forward(exchange, referral, "first-response%", by="1 hour")
+    name = (await shown(exchange, PLAN, referrals[0]))["sender_referral_id"]
+    async with exchange.publisher(PLAN) as publisher:
+        await publisher.cancel(name, "client-withdrew")
+    async with exchange.http(PLAN) as http:
+        said = {"reason": "client-withdrew"}
+        assert (await http.post(f"/v1/referrals/{referrals[1]}/cancel", json=said)).status_code == 202
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+
+    async def cancelled() -> bool:
+        return all([(await shown(exchange, PLAN, r))["status"] == "cancelled" for r in referrals])
+
+    await until(cancelled, timeout_s=90)
+    for referral in referrals:
+        facts = await types(exchange, referral)
+        assert "hop-expired" not in facts and facts.count("hop-requested") == 1
+
+
 async def test_at_the_review_date_of_a_hold_the_organization_and_the_hub_are_reminded_once(
     exchange: RunningExchange,
 ) -> None:
