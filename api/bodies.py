@@ -74,6 +74,7 @@ class ResponseBody(_Body, frozen=True, kw_only=True):
     organization: Id | None = None
     service: Id | None = None
     void: bool | None = None
+    close_service: bool | None = None
     follow_up: Code | None = None
     channel: Code | None = None
     on_behalf_of: Id | None = None
@@ -96,6 +97,7 @@ DETAILS = (
     "organization",
     "service",
     "void",
+    "close_service",
     "follow_up",
 )
 

@@ -59,7 +59,7 @@ REQUIRED = (
     "need_domain",
     "consent_status",
 )
-MAX_LINE = 128 * 1024  # csv's own limit for one cell is the same
+MAX_LINE = 128 * 1024  # of a cell, too; csv's limit is the process', so whoever reads says it first
 CHUNK = 64 * 1024
 
 
@@ -96,6 +96,7 @@ def read(source: Path | Iterable[bytes], now: datetime) -> Iterator[Row]:
 
 
 def _rows(lines: Iterator[str], now: datetime) -> Iterator[Row]:
+    csv.field_size_limit(MAX_LINE)
     reader = csv.reader(lines, strict=True)
     header = _header(reader)
     if unknown := [name for name in header if name not in COLUMNS]:

@@ -53,10 +53,6 @@ class ExchangeClient:
         """Post JSON; the decoded answer. Raises Refused or httpx.HTTPError."""
         return await self._authorized("POST", path, json=body, headers={"Content-Type": content_type})
 
-    async def put(self, path: str, body: Any) -> Any:
-        """Put JSON; the decoded answer. Raises Refused or httpx.HTTPError."""
-        return await self._authorized("PUT", path, json=body)
-
     async def _authorized(self, method: str, path: str, **request: Any) -> Any:
         headers = request.pop("headers", {})
         for first in (True, False):

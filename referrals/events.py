@@ -124,7 +124,10 @@ class HopAccepted(HopEvent, frozen=True, tag="hop-accepted"):
 
 
 class HopRejected(HopEvent, frozen=True, tag="hop-rejected"):
+    """`close_service`: its CBO wants no more requests for this service until it says that it has room."""
+
     reason: str
+    close_service: bool = False
 
 
 class HopExpired(HopEvent, frozen=True, tag="hop-expired"):

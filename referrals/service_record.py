@@ -108,11 +108,10 @@ def _accepted(before: Hop, event: e.HopAccepted, at: datetime) -> Record:
 
 
 def _given_back(before: Hop, event: e.HopRejected | e.HopTransferred, at: datetime) -> Record:
-    """By the reason's row: does it doubt the directory, does it close the service?"""
+    """By the reason's row: does it doubt the directory, may its CBO close the service with it?"""
     row = words.table("reject_reasons").get(event.reason, {})
-    told = Record(
-        wrong=int(bool(row.get("trust"))), closed_at=at if row.get("closes") else None, answered_at=at
-    )
+    closes = row.get("closes") and getattr(event, "close_service", False)
+    told = Record(wrong=int(bool(row.get("trust"))), closed_at=at if closes else None, answered_at=at)
     if before.status is not HopStatus.REQUESTED:
         return added(told, Record(bounces=1))
     return added(told, Record(asked=1, rejected=1, response_seconds=_seconds(before, at)))

@@ -61,6 +61,8 @@ def said(name: str, given: dict[str, str]) -> tuple[str, dict[str, Any]]:
         fields["details"] = {"review_date": given["review_date"]}
     if name == "transfer" and given.get("organization"):
         fields["details"] = {"organization": given["organization"]}
+    if name == "reject" and given.get("close_service"):
+        fields["details"] = {"close_service": True}
     if name == "contact":
         method = given.get("method") if given.get("method") in METHODS else METHODS[0]
         fields["details"] = {"method": method, "reached": given["reached"] == "yes"}

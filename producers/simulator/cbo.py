@@ -27,8 +27,6 @@ class Desk:
         self._hurried = hurried
         self._due: dict[tuple[str, str, str], float] = {}
         self._steps: dict[str, int] = {}
-        self._services: dict[str, str] = {}
-        self._full: dict[str, float] = {}
         self._scanned = float("-inf")
 
     async def step(self) -> None:
@@ -46,15 +44,11 @@ class Desk:
         for hop in referral["hops"]:
             if hop["organization"] == self.organization and hop["status"] in OPEN:
                 key = (referral["id"], hop["hop"], hop["status"])
-                self._services[hop["hop"]] = str(hop.get("service") or "")
                 seconds = chances.pause(self._seed, hop["hop"], hop["status"], self._hurried())
                 self._due.setdefault(key, time.monotonic() + seconds)
 
     async def _act(self) -> None:
         now = time.monotonic()
-        for service in [service for service, at in self._full.items() if at <= now]:
-            del self._full[service]
-            await self._client.put(f"/v1/services/{service}/capacity", {"status": "open"})
         for key in [key for key, at in self._due.items() if at <= now]:
             referral, hop, status = key
             answer = chances.answer(self._seed, hop, status, self._steps.get(hop, 0))
@@ -75,8 +69,6 @@ class Desk:
             if error.status not in (404, 409):  # somebody was faster, or it is not ours any more
                 raise
             return
-        if answer.get("reason") == "no-capacity" and (service := self._services.get(hop)):
-            self._full[service] = time.monotonic() + chances.REOPEN_S
         if isinstance(after, dict) and "hops" in after:
             self._plan(after)
 

@@ -34,8 +34,6 @@ PAUSE = {
     "on-hold": (30.0, 120.0),
 }
 HURRY = 0.08
-REOPEN_S = 20.0
-"""How long after it said that it has no room an organization says that it has room again."""
 WAIT_S = 600.0
 """How long one waits who decided to wait: longer than an audience looks."""
 

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from referrals import ids
 from tests.support.running import RunningExchange, until
 
 pytestmark = pytest.mark.real
@@ -53,10 +54,13 @@ async def test_the_same_person_from_a_clinic_over_http_and_from_a_plan_over_kafk
     async def proposed() -> dict[str, Any]:
         async with exchange.http("county-hub") as http:
             links = (await http.get("/v1/persons/links", params={"status": "proposed"})).json()["items"]
-        found = [one for one in links if set(one["senders"]) == {"riverside-clinic", "golden-health-plan"}]
+        persons = {
+            str(ids.person_key("riverside-clinic", one)),
+            str(ids.person_key("golden-health-plan", two)),
+        }
+        found: list[dict[str, Any]] = [link for link in links if set(link["persons"]) == persons]
         assert found, links
-        newest: dict[str, Any] = found[0]
-        return newest
+        return found[0]
 
     link = await until(proposed)
     assert set(link["same"]) == {"birth_date", "phone", "address"}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers import csv_file
+from producers import csv_file, hsds
 from producers.csv_file import COLUMNS, REQUIRED, Row
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -134,3 +134,10 @@ def test_any_bytes_end_in_rows(chunks: list[bytes]) -> None:
     start = f"{HEADER}\n{GOOD}\n".encode()
     assert list(csv_file.read(chunks, NOW))
     assert list(csv_file.read([start, *chunks], NOW))
+
+
+def test_another_readers_wider_cells_do_not_widen_these(tmp_path: Path) -> None:
+    tmp_path.joinpath("services.csv").write_text("id,name\n", encoding="utf-8")
+    hsds.read_path(tmp_path)
+    wide = f'{HEADER},need_note\n{GOOD},"' + "x\n" * 100_000 + '"'
+    assert "a cell is larger" in details(read(wide))[0][2]

@@ -75,9 +75,19 @@ ANSWERED = {"response_seconds": 7200, "answered_at": later(2)}
             {"asked": 1, "rejected": 1, "wrong": 1} | ANSWERED,
         ),
         (
-            e.HopRejected(hop="h", reason="no-capacity"),
+            e.HopRejected(hop="h", reason="no-capacity", close_service=True),
             "requested",
             {"asked": 1, "rejected": 1, "closed_at": later(2)} | ANSWERED,
+        ),
+        (
+            e.HopRejected(hop="h", reason="no-capacity"),
+            "requested",
+            {"asked": 1, "rejected": 1} | ANSWERED,
+        ),
+        (
+            e.HopRejected(hop="h", reason="language", close_service=True),
+            "requested",
+            {"asked": 1, "rejected": 1} | ANSWERED,
         ),
         (e.HopExpired(hop="h"), "requested", {"asked": 1, "expired": 1, "expiries": (later(2),)}),
         (
@@ -93,7 +103,7 @@ ANSWERED = {"response_seconds": 7200, "answered_at": later(2)}
         (
             e.HopWithdrawn(hop="h", reason="no-capacity"),
             "in-progress",
-            {"bounces": 1, "answered_at": later(2), "closed_at": later(2)},
+            {"bounces": 1, "answered_at": later(2)},
         ),
         (e.HopWithdrawn(hop="h", reason="client-withdrew"), "accepted", {"answered_at": later(2)}),
         (e.HopCancelled(hop="h", reason="need-met"), "requested", {}),
@@ -110,7 +120,11 @@ TOLD = st.builds(
         [
             e.HopAccepted(hop="h"),
             e.HopExpired(hop="h"),
-            *(e.HopRejected(hop="h", reason=reason) for reason in words.table("reject_reasons")),
+            *(
+                e.HopRejected(hop="h", reason=reason, close_service=closes)
+                for reason in words.table("reject_reasons")
+                for closes in (False, True)
+            ),
             *(e.HopWithdrawn(hop="h", reason=reason) for reason in words.table("withdraw_reasons")),
         ]
     ),
@@ -165,7 +179,8 @@ def room(status: str, at: datetime, said: datetime | None = None) -> Record:
     ],
 )
 def test_no_capacity_closes_a_service_until_its_cbo_shows_room(then: Record, closed: bool) -> None:
-    record = added(told(e.HopRejected(hop="h", reason="no-capacity"), hours=2), then)
+    full = e.HopRejected(hop="h", reason="no-capacity", close_service=True)
+    record = added(told(full, hours=2), then)
     assert (closed_since(record) is not None) is closed
     shut = Standings(records={OWNER: record}).of(PANTRY, DAY).shut
     assert (shut is not None and shut.rule == "capacity") is closed

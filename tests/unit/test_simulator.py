@@ -43,19 +43,12 @@ class Inbox:
     """An ExchangeClient with one referral in it."""
 
     def __init__(self, organization: str) -> None:
-        hops = [
-            {"hop": f"h-{o}", "organization": o, "status": "requested", "service": f"s-{o}"}
-            for o in ("other", organization)
-        ]
+        hops = [{"hop": f"h-{o}", "organization": o, "status": "requested"} for o in ("other", organization)]
         self.referral: dict[str, Any] = {"id": str(uuid4()), "hops": hops}
         self.posted: list[tuple[str, dict[str, Any]]] = []
-        self.put_to: list[tuple[str, dict[str, Any]]] = []
 
     async def get(self, path: str, **query: Any) -> Any:
         return {"items": [self.referral] if query["status"] == "requested" else []}
-
-    async def put(self, path: str, body: dict[str, Any]) -> Any:
-        self.put_to.append((path, body))
 
     async def post(self, path: str, body: dict[str, Any], content_type: str = "") -> Any:
         self.posted.append((path, body))
@@ -76,16 +69,3 @@ async def test_a_desk_answers_its_own_hop_once(monkeypatch: pytest.MonkeyPatch) 
     await desk.step()
     path = f"/v1/referrals/{inbox.referral['id']}/responses"
     assert inbox.posted == [(path, {"action": "accept", "hop": "h-pantry"})]
-
-
-async def test_a_desk_that_had_no_room_says_when_it_has_some(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(chances.PAUSE, "requested", (0.0, 0.0))
-    monkeypatch.setitem(chances.NEXT, "requested", {"reject": 1})
-    monkeypatch.setattr(chances, "REJECT", {"no-capacity": 1})
-    monkeypatch.setattr(chances, "REOPEN_S", 0.0)
-    inbox = Inbox("pantry")
-    desk = Desk("pantry", inbox, 1, lambda: False)  # type: ignore[arg-type]
-    await desk.step()
-    assert inbox.put_to == []
-    await desk.step()
-    assert inbox.put_to == [("/v1/services/s-pantry/capacity", {"status": "open"})]
