@@ -26,7 +26,7 @@ from referrals.lifecycle import decide
 from referrals.placing import World
 from referrals.receiving import Help, Need
 from referrals.service_record import CAPACITY
-from referrals.state import Hop, Referral
+from referrals.state import Referral
 from referrals.streams import Stream, owner_of
 from referrals.streams import record as recorded
 from referrals.timing import tells_hub
@@ -37,6 +37,7 @@ from stream_processors.receiving import Helps
 from stream_processors.service_record import Told
 from stream_processors.written import InboxRow as InboxRow
 from stream_processors.written import Written as Written
+from stream_processors.written import recipients, refusal
 
 Key = tuple[str, UUID]
 
@@ -176,7 +177,7 @@ class Work:
                 envelope=arrival.envelope,
                 tenant=state.sender,
                 sender=state.sender,
-                recipients=_recipients(state, event, hop),
+                recipients=recipients(state, event, hop),
                 payer=state.payer,
                 status=str(state.status),
                 data=msgspec.json.encode(event),
@@ -229,7 +230,7 @@ class Work:
         version = state.version if state else None
         self.inbox.append(InboxRow(arrival, "rejected", rejection.reason, rejection.detail, version))
         key = ("refusal", _origin(arrival.raw))
-        data = self._refusal(arrival.raw, rejection.reason, rejection.detail) | {
+        data = refusal(arrival.raw, rejection.reason, rejection.detail) | {
             "event_id": str(arrival.envelope.event_id),
             "stream_kind": arrival.kind,
             "stream_id": str(arrival.stream_id),
@@ -250,19 +251,9 @@ class Work:
             occurred_at=at,
             at=at,
         )
-        data = msgspec.json.encode(self._refusal(poison.raw, poison.reason, poison.detail))
+        data = msgspec.json.encode(refusal(poison.raw, poison.reason, poison.detail))
         key = ("refusal", poison.event_id)
         self._other(poison.lane, key, 1, "record-refused", envelope, data, b"")
-
-    def _refusal(self, raw: Raw, reason: str, detail: str) -> dict[str, Any]:
-        return {
-            "reason": str(reason),
-            "detail": detail,
-            "next": NEXT_STEP.get(reason, ""),
-            "topic": raw.topic,
-            "partition": raw.partition,
-            "offset": raw.offset,
-        }
 
     def _other(
         self,
@@ -297,12 +288,6 @@ class Work:
     def _next(self, lane: int) -> int:
         self.lanes[lane] += 1
         return self.lanes[lane]
-
-
-def _recipients(state: Referral, event: e.Event, hop: Hop | None) -> tuple[str, ...]:
-    """Whom a fact concerns besides sender and payer: the hop's organization, and the hub where a clock tells it."""
-    told = (state.hub,) if isinstance(event, e.ClockEvent) and tells_hub(event, state.hub) else ()
-    return tuple(dict.fromkeys(((hop.organization,) if hop else ()) + told))
 
 
 def _origin(raw: Raw) -> UUID:

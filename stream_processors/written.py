@@ -1,10 +1,14 @@
 """What a batch writes of each fact and of each event id; rows.py makes rows of them. Holds no rule."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from referrals import commands as c
-from stream_processors.decode import Arrival
+from referrals import events as e
+from referrals.errors import NEXT_STEP
+from referrals.state import Hop, Referral
+from referrals.timing import tells_hub
+from stream_processors.decode import Arrival, Raw
 
 
 class Written(NamedTuple):
@@ -34,3 +38,21 @@ class InboxRow(NamedTuple):
     reason: str | None = None
     detail: str | None = None
     version: int | None = None
+
+
+def refusal(raw: Raw, reason: str, detail: str) -> dict[str, Any]:
+    """The data of a refusal: why, what to do next, and where in the log the record is."""
+    return {
+        "reason": str(reason),
+        "detail": detail,
+        "next": NEXT_STEP.get(reason, ""),
+        "topic": raw.topic,
+        "partition": raw.partition,
+        "offset": raw.offset,
+    }
+
+
+def recipients(state: Referral, event: e.Event, hop: Hop | None) -> tuple[str, ...]:
+    """Whom a fact concerns besides sender and payer: the hop's organization, and the hub where a clock tells it."""
+    told = (state.hub,) if isinstance(event, e.ClockEvent) and tells_hub(event, state.hub) else ()
+    return tuple(dict.fromkeys(((hop.organization,) if hop else ()) + told))
