@@ -20,6 +20,8 @@ from infra.settings import Settings, settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
+# A file that must be there.
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class Shared(NamedTuple):

@@ -13,7 +13,7 @@ import click
 
 from cli import ledger_checks as checks
 from cli import ledger_topics, rebuild
-from cli.common import Exchange, find, json_option, print_json, print_table, run, wants_json
+from cli.common import FILE, Exchange, find, json_option, print_json, print_table, run, wants_json
 from cli.ledger_checks import Rule
 from cli.ledger_topics import Offsets
 from infra.postgres import connect
@@ -44,7 +44,7 @@ def ledger() -> None:
     "--ledger",
     "paths",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="What was sent, from `refex simulate --ledger`: L1 and L3 are checked too. May be given more than once.",
 )
 @click.option(

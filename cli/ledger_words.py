@@ -3,47 +3,18 @@
 Comes in: nothing. Goes out: tables. A test holds the names of facts that move a hop to those the exchange knows.
 """
 
+# Where a referral may go before somebody holds it, and while somebody does.
+UNHELD = {"accepted", "failed", "refused", "cancelled", "entered-in-error"}
+HELD_ENDS = {"received", "completed", "failed", "cancelled", "entered-in-error"}
 # A referral's status before -> after one fact. A fact that leaves the status as it is is always legal.
 REFERRAL: dict[str | None, set[str]] = {
     None: {"received"},
-    "received": {
-        "needs-review",
-        "requested",
-        "accepted",
-        "failed",
-        "refused",
-        "cancelled",
-        "entered-in-error",
-    },
-    "needs-review": {
-        "received",
-        "requested",
-        "accepted",
-        "failed",
-        "refused",
-        "cancelled",
-        "entered-in-error",
-    },
-    "requested": {
-        "received",
-        "needs-review",
-        "accepted",
-        "failed",
-        "refused",
-        "cancelled",
-        "entered-in-error",
-    },
-    "accepted": {
-        "received",
-        "in-progress",
-        "on-hold",
-        "completed",
-        "failed",
-        "cancelled",
-        "entered-in-error",
-    },
-    "in-progress": {"received", "on-hold", "completed", "failed", "cancelled", "entered-in-error"},
-    "on-hold": {"received", "in-progress", "completed", "failed", "cancelled", "entered-in-error"},
+    "received": {"needs-review", "requested", *UNHELD},
+    "needs-review": {"received", "requested", *UNHELD},
+    "requested": {"received", "needs-review", *UNHELD},
+    "accepted": {"in-progress", "on-hold", *HELD_ENDS},
+    "in-progress": {"on-hold", *HELD_ENDS},
+    "on-hold": {"in-progress", *HELD_ENDS},
     "completed": {"failed", "in-progress", "needs-review", "entered-in-error"},
     "failed": {"completed", "in-progress", "needs-review", "entered-in-error"},
     "refused": {"entered-in-error"},

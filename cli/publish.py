@@ -14,7 +14,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from cli.common import Exchange, as_option, find, json_option, print_json, run, wants_json, whose
+from cli.common import FILE, Exchange, as_option, find, json_option, print_json, run, wants_json, whose
 from cli.publish_files import Found, read
 from producers.exchange_client import ExchangeClient, Refused
 from producers.publisher import BrokerAway, ReferralPublisher
@@ -36,7 +36,7 @@ Send = Callable[[list[Submission]], Awaitable[list[str | Refused]]]
 
 
 @click.command(epilog="Example: refex publish referrals.csv --as golden-health-plan")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
 @as_option
 @click.option(
     "--format", "kind", type=click.Choice(["fhir", "hl7v2", "csv", "json"]), help="Default: by the content."

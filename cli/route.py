@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import route_compare
-from cli.common import find, json_option, note, print_json, run, wants_json
+from cli.common import FILE, find, json_option, note, print_json, run, wants_json
 from cli.publish_files import Found, read
 from infra.places import places
 from producers import demo_directory, hsds
@@ -38,7 +38,7 @@ from referrals.words import Channel
     "--explain",
     "file",
     metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="Referrals as JSON, a FHIR Bundle or CSV.",
 )
 @click.option(
@@ -52,7 +52,7 @@ from referrals.words import Channel
     "--compare",
     "other",
     metavar="POLICY",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="Decide past referrals of the exchange again under another policy file; nothing changes.",
 )
 @click.option(

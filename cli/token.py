@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import httpx
 
-from cli.common import as_option, find, json_option, print_json, run, wants_json, whose
+from cli.common import FILE, as_option, find, json_option, print_json, run, wants_json, whose
 from infra.settings import settings
 from producers.exchange_client import ExchangeClient, Refused
 
@@ -20,7 +20,7 @@ from producers.exchange_client import ExchangeClient, Refused
 @click.option("--client-id", help="A client of an exchange configured elsewhere.")
 @click.option(
     "--client-secret-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="The file that holds its secret.",
 )
 @json_option

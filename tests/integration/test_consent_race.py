@@ -16,45 +16,18 @@ import msgspec
 import pytest
 
 from avro_schemas import topics
-from infra.postgres import pool
 from producers import envelope
 from producers.envelope import Record, Said
 from referrals import check, ids
-from stream_processors.decode import Raw
-from stream_processors.exchange import Exchange, is_transient
 from stream_processors.outbox import outputs
 from tests.support.api import Api
 from tests.support.referrals import body
+from tests.support.worker import Worker, two_workers
 
 pytestmark = pytest.mark.real
 CLINIC, ROUNDS, LEAD_S = "clinic-a", 1000, 0.004
 INTAKE = topics.intake(CLINIC)
 OPEN = "('requested', 'accepted', 'in-progress', 'on-hold')"
-
-
-class Worker:
-    """One exchange that reads partitions of its own, as a worker does; a deadlock or a lost race is tried again."""
-
-    def __init__(self, connections: asyncpg.Pool, partition: int) -> None:
-        self._exchange = Exchange(connections)
-        self._partition = partition
-        self._offsets: dict[str, int] = {}
-
-    async def apply(self, *records: Record, lead: float = 0.0) -> None:
-        await asyncio.sleep(lead)
-        batch = []
-        for record in records:
-            offset = self._offsets.get(record.topic, 0)
-            self._offsets[record.topic] = offset + 1
-            now = datetime.now(UTC)
-            batch.append(Raw(record.topic, self._partition, offset, record.key, record.value, now))
-        while True:
-            try:
-                await self._exchange.apply(batch)
-                return
-            except Exception as error:
-                if not is_transient(error):
-                    raise
 
 
 class Bench(NamedTuple):
@@ -67,18 +40,10 @@ class Bench(NamedTuple):
 
 @pytest.fixture
 async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
+    read = (INTAKE, topics.RESPONSE, topics.CONSENT, topics.TIMER)
     async with Api(tmp_path_factory.mktemp("race")) as api:
-        async with (
-            await pool(api.url, "worker") as one,
-            await pool(api.url, "worker") as other,
-            api.owner() as owner,
-        ):
-            for topic in (INTAKE, topics.RESPONSE, topics.CONSENT, topics.TIMER):
-                for partition in (1, 2):
-                    await owner.execute(
-                        "insert into progress values ($1, $2, 0, 'cluster', 'topic')", topic, partition
-                    )
-            yield Bench(Worker(one, 1), Worker(other, 2), owner)
+        async with two_workers(api, *read) as (router, revoker), api.owner() as owner:
+            yield Bench(router, revoker, owner)
 
 
 def said(organization: str, *parts: str) -> Said:

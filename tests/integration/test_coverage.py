@@ -14,47 +14,21 @@ import asyncpg
 import pytest
 
 from avro_schemas import codec, topics
-from infra.postgres import connect, pool
+from infra.postgres import connect
 from producers import envelope
 from producers.envelope import Record, Said
 from referrals import check, ids
 from referrals.coverage import member_key, today
 from stream_processors.coverage import tell
-from stream_processors.decode import Raw
-from stream_processors.exchange import Exchange, is_transient
 from tests.support.api import Api, answer
 from tests.support.referrals import body
+from tests.support.worker import Worker, two_workers
 
 pytestmark = pytest.mark.real
 CLINIC, GOLDEN, VALLEY = "clinic-a", "golden-health-plan", "valley-care-plan"
 SECRET, ROUNDS, LEAD_S = b"synthetic", 400, 0.006
 FIRST = date(2026, 1, 1)
 A_DAY = timedelta(days=1)
-
-
-class Worker:
-    """One exchange that reads partitions of its own; a deadlock or a lost race is tried again."""
-
-    def __init__(self, connections: asyncpg.Pool, partition: int) -> None:
-        self._exchange = Exchange(connections, SECRET)
-        self._partition = partition
-        self._offsets: dict[str, int] = {}
-
-    async def apply(self, records: Sequence[Record], lead: float = 0.0) -> None:
-        await asyncio.sleep(lead)
-        batch = []
-        for record in records:
-            offset = self._offsets.get(record.topic, 0)
-            self._offsets[record.topic] = offset + 1
-            now = datetime.now(UTC)
-            batch.append(Raw(record.topic, self._partition, offset, record.key, record.value, now))
-        while True:
-            try:
-                await self._exchange.apply(batch)
-                return
-            except Exception as error:
-                if not is_transient(error):
-                    raise
 
 
 class Bench(NamedTuple):
@@ -78,25 +52,17 @@ class Bench(NamedTuple):
         found = self.sent[:]
         self.sent.clear()
         if found:
-            await self.clinic.apply(found)
+            await self.clinic.apply(*found)
 
 
 @pytest.fixture
 async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
+    read = (topics.intake(CLINIC), topics.COVERAGE, topics.TIMER)
     async with Api(tmp_path_factory.mktemp("coverage")) as api:
-        async with (
-            await pool(api.url, "worker") as one,
-            await pool(api.url, "worker") as other,
-            api.owner() as owner,
-        ):
-            for topic in (topics.intake(CLINIC), topics.COVERAGE, topics.TIMER):
-                for partition in (1, 2):
-                    await owner.execute(
-                        "insert into progress values ($1, $2, 0, 'cluster', 'topic')", topic, partition
-                    )
+        async with two_workers(api, *read, match_secret=SECRET) as (clinic, plans):
             teller = await connect(api.url, "worker")
             try:
-                yield Bench(api, Worker(one, 1), Worker(other, 2), teller, [])
+                yield Bench(api, clinic, plans, teller, [])
             finally:
                 await teller.close()
 
@@ -136,11 +102,11 @@ async def test_no_submission_in_flight_misses_a_change_of_plan(bench: Bench) -> 
         changed = [spell(GOLDEN, number, FIRST, day - A_DAY), spell(VALLEY, number, day)]
 
         async def change(records: Sequence[Record], lead: float) -> None:
-            await bench.plans.apply(records, lead)
+            await bench.plans.apply(*records, lead=lead)
             await bench.tell()
 
         await asyncio.gather(
-            bench.clinic.apply([submission(number)], max(lead, 0.0)), change(changed, max(-lead, 0.0))
+            bench.clinic.apply(submission(number), lead=max(lead, 0.0)), change(changed, max(-lead, 0.0))
         )
     told = len(bench.sent)
     await bench.delivered()
@@ -153,8 +119,8 @@ async def test_no_submission_in_flight_misses_a_change_of_plan(bench: Bench) -> 
 
 async def test_a_day_on_which_a_spell_begins_comes_by_itself(bench: Bench) -> None:
     day = today(datetime.now(UTC))
-    await bench.clinic.apply([submission(1)])
-    await bench.plans.apply([spell(GOLDEN, 1, FIRST, day), spell(VALLEY, 1, day + A_DAY)])
+    await bench.clinic.apply(submission(1))
+    await bench.plans.apply(spell(GOLDEN, 1, FIRST, day), spell(VALLEY, 1, day + A_DAY))
     await bench.tell()
     await bench.delivered()
     async with bench.api.owner() as owner:
@@ -168,14 +134,14 @@ async def test_a_day_on_which_a_spell_begins_comes_by_itself(bench: Bench) -> No
 
 async def test_the_plan_before_sees_what_stood_and_the_next_sees_it_from_then_on(bench: Bench) -> None:
     api, day = bench.api, today(datetime.now(UTC))
-    await bench.clinic.apply([submission(1)])
+    await bench.clinic.apply(submission(1))
     id = ids.referral_id(CLINIC, "R-1")
     async with api.http(CLINIC) as http:
         referral = (await http.get(f"/v1/referrals/{id}")).json()
     assert referral["flags"] == ["coverage-unverified"]
     async with api.http(VALLEY) as http:
         assert (await http.get(f"/v1/referrals/{id}")).status_code == 404
-    await bench.plans.apply([spell(GOLDEN, 1, FIRST, day - A_DAY), spell(VALLEY, 1, day)])
+    await bench.plans.apply(spell(GOLDEN, 1, FIRST, day - A_DAY), spell(VALLEY, 1, day))
     await bench.tell()
     await bench.delivered()
     assert (await answer(api, referral, "accept")).status_code == 200

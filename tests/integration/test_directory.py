@@ -1,10 +1,9 @@
-"""The directory on a real Postgres: a CBO's word is in force, search finds what fits, history makes the rows."""
+"""The directory on a real Postgres: a CBO's word is in force, imports are upserted, history makes the rows."""
 
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,35 +12,21 @@ from cli import import_directory, rebuild
 from cli.common import Exchange
 from infra.kafka import KafkaLogin
 from infra.settings import Settings
-from producers import envelope, hsds
-from producers.envelope import Said
+from producers import hsds
 from producers.hsds.upsert import InForce, Plan, plan, records
 from stream_processors.world import WorldKeeper
 from tests.support.api import PASSWORD, Api, new
+from tests.support.directory import Json, found, listing, publish, say, service_of
 from tests.support.hsds_package import TABLES, write
 
 pytestmark = pytest.mark.real
 TODAY = datetime.now(UTC).date()
-Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
 async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
     async with Api(tmp_path_factory.mktemp("directory")) as running:
         yield running
-
-
-async def service_of(api: Api, organization: str) -> Json:
-    async with api.http(organization) as http:
-        items = (await http.get("/v1/services", params={"q": organization})).json()["items"]
-    found: Json = next(one for one in items if one["organization"]["name"] == organization)
-    return found
-
-
-async def say(api: Api, organization: str, said: Json, service: str | None = None, **headers: str) -> Any:
-    id = service or (await service_of(api, organization))["id"]
-    async with api.http(organization, **headers) as http:
-        return await http.put(f"/v1/services/{id}/capacity", json=said)
 
 
 async def test_a_statement_is_in_force_with_its_answer_and_routing_keeps_to_it(api: Api) -> None:
@@ -109,145 +94,6 @@ async def test_a_statement_not_recorded_yet_is_taken_and_a_repeated_key_is_one_s
     assert (again.status_code, again.json()["capacity"]["available"]) == (200, 7)
     assert again.json()["capacity"]["version"] == (await service_of(api, "food-b"))["capacity"]["version"]
     assert (await say(api, "food-b", {"available": 8}, **key)).status_code == 422
-
-
-def listing(organization: str, number: int, **changes: Any) -> Json:
-    made = {
-        "id": f"{organization}-{number}",
-        "name": f"Ropa número {number}",
-        "status": "active",
-        "description": "Clothes & shoes, 50% off - no_questions; drop table service",
-        "attributes": [{"taxonomy_term": {"code": "material-hardship", "name": "Clothing"}}],
-        "service_areas": [{"name": "Alameda County"}],
-        "service_at_locations": [{"id": "l", "location": {"latitude": 37.8, "longitude": -122.28}}],
-        "schedules": [{"freq": "WEEKLY", "opens_at": "00:00", "closes_at": "00:00"}],
-    }
-    return made | changes
-
-
-async def publish(api: Api, organization: str, *services: Json) -> list[str]:
-    """Send services as an import does; their ids here."""
-    made = hsds.read([("x.json", [{"id": organization, "name": organization, "services": [*services]}])])
-    now = datetime.now(UTC)
-    records = [
-        envelope.service_changed(Said(uuid4(), i.service.organization, now), i.service, i.body)
-        for i in made.services
-    ]
-    await api.broker.send(records)
-    return [i.service.id for i in made.services]
-
-
-async def found(api: Api, **params: Any) -> list[Json]:
-    async with api.http("clinic-a") as http:
-        got = await http.get("/v1/services", params=params)
-    assert got.status_code == 200, got.text
-    items: list[Json] = got.json()["items"]
-    return items
-
-
-async def test_search_by_words_need_place_language_and_hours(api: Api) -> None:
-    shut = {
-        "schedules": [{"freq": "WEEKLY", "opens_at": "00:00", "closes_at": "00:00", "valid_to": "2020-01-01"}]
-    }
-    far = {
-        "service_areas": [{"name": "Los Angeles County"}],
-        "service_at_locations": [{"location": {"latitude": 34.05, "longitude": -118.24}}],
-        "languages": [{"code": "es"}],
-    }
-    statewide = {"service_areas": [{"name": "Statewide"}], "service_at_locations": []}
-    here, closed, other, anywhere = await publish(
-        api,
-        "food-b",
-        listing("food-b", 1),
-        listing("food-b", 2, **shut),
-        listing("food-b", 3, **far),
-        listing("food-b", 4, **statewide),
-    )
-    need = {"need": "material-hardship"}
-    assert [s["id"] for s in await found(api, **need)] == [here, closed, other, anywhere]
-    assert [s["id"] for s in await found(api, q="NUMERO 1")] == [here]
-    assert [s["id"] for s in await found(api, q="número 3 ropa food-b")] == [other]
-    near = await found(api, near="94607", **need)
-    assert [s["id"] for s in near] == [here, closed, anywhere]
-    assert [s["serves_area"] for s in near] == [True, True, True]
-    assert near[0]["distance_km"] < 5 and near[2]["distance_km"] is None
-    assert near[0]["service_at_locations"][0]["location"]["latitude"] == 37.8
-    assert [s["id"] for s in await found(api, near="90012", **need)] == [other, anywhere]
-    assert [s["id"] for s in await found(api, language="Spanish", **need)] == [other]
-    assert {s["id"] for s in await found(api, language="en", **need)} == {here, closed, anywhere}
-    assert [s["id"] for s in await found(api, open_now="true", **need)] == [here, other, anywhere]
-    assert (await say(api, "food-b", {"closures": [{"from": "2020-01-01"}]}, here)).status_code == 200
-    assert [s["id"] for s in await found(api, open_now="true", **need)] == [other, anywhere]
-
-
-async def test_pages_of_a_search_hold_everything_once(api: Api) -> None:
-    ids = await publish(api, "food-a", *(listing("food-a", n, name="Same name") for n in range(7)))
-    for params in (
-        {"q": "same name"},
-        {"q": "same name", "near": "94607"},
-        {"q": "same", "open_now": "true"},
-    ):
-        seen: list[str] = []
-        cursor: str | None = ""
-        async with api.http("clinic-a") as http:
-            while cursor is not None:
-                page = (await http.get("/v1/services", params=params | {"limit": 3, "cursor": cursor})).json()
-                seen += [s["id"] for s in page["items"]]
-                cursor = page["next_cursor"]
-        assert sorted(seen) == sorted(ids) and len(seen) == 7, params
-
-
-HOSTILE = [
-    "'",
-    "' or 1=1 --",
-    "zq & | ! ( ) :*",
-    "\\",
-    "%",
-    "_",
-    "<->",
-    "😀",
-    "x" * 200,
-    "zq\tzw",
-    "':*",
-    "$9zq",
-]
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-async def test_hostile_words_find_nothing_and_break_nothing(api: Api, text: str) -> None:
-    async with api.http("clinic-a") as http:
-        for path in ("/v1/services", "/v1/organizations"):
-            got = await http.get(path, params={"q": text})
-            assert got.status_code == 200
-            assert got.json() == {"items": [], "next_cursor": None}
-
-
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"need": "food"},
-        {"near": "00000"},
-        {"near": "Oakland"},
-        {"open_now": "maybe"},
-        {"q": "x" * 201},
-        {"language": "y" * 201},
-        {"limit": "0"},
-        {"cursor": "nonsense"},
-    ],
-)
-async def test_what_no_search_can_be_is_422(api: Api, params: Json) -> None:
-    async with api.http("clinic-a") as http:
-        assert (await http.get("/v1/services", params=params)).status_code == 422
-
-
-async def test_organizations_are_found_by_name_and_paged(api: Api) -> None:
-    async with api.http("clinic-a") as http:
-        named = (await http.get("/v1/organizations", params={"q": "FOOD"})).json()["items"]
-        assert [o["id"] for o in named] == ["food-a", "food-b"]
-        first = (await http.get("/v1/organizations", params={"limit": 4})).json()
-        rest = (await http.get("/v1/organizations", params={"cursor": first["next_cursor"]})).json()
-        whole = (await http.get("/v1/organizations")).json()["items"]
-    assert [*first["items"], *rest["items"]] == whole and rest["next_cursor"] is None
 
 
 async def imported(api: Api, folder: Path, source: str | None = None) -> Plan:

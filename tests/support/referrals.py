@@ -9,8 +9,12 @@ import msgspec
 from producers.envelope import open_submission, seal
 from referrals import check, ids
 from referrals import commands as c
+from referrals import events as e
 from referrals.directory import Directory, Place, Service
+from referrals.evolve import evolve
+from referrals.lifecycle import decide
 from referrals.placing import World
+from referrals.state import Referral
 from referrals.words import Channel
 
 NOW = datetime(2026, 11, 2, 17, 0, tzinfo=UTC)
@@ -79,3 +83,22 @@ def world(*services: Service, loads: dict[str, int] | None = None) -> World:
 
 
 REFERRAL = ids.referral_id("clinic", "R-1")
+
+
+def applied(
+    state: Referral | None, command: c.Command, said: c.Envelope, w: World
+) -> tuple[Referral, list[e.Event]]:
+    """The state after a command that is not refused, and its events."""
+    decision = decide(state, command, said, w)
+    assert isinstance(decision, tuple), decision
+    for fact in decision:
+        state = evolve(state, REFERRAL, fact, said.at)
+    assert state is not None
+    return state, [f.event for f in decision]
+
+
+def refused(state: Referral, command: c.Command, said: c.Envelope, w: World) -> c.Rejection:
+    """Why a command has no effect."""
+    decision = decide(state, command, said, w)
+    assert isinstance(decision, c.Rejection), decision
+    return decision

@@ -13,12 +13,11 @@ from referrals import events as e
 from referrals.business_time import between, is_open
 from referrals.clocks import CONTACT_PROHIBITED, Deadline, NextAction, deadlines, next_action, running
 from referrals.contracts import contract_for, contract_of, contracts, span_of
-from referrals.evolve import evolve
 from referrals.lifecycle import decide
 from referrals.placing import World
 from referrals.state import Referral
 from referrals.words import PRIORITIES, HopStatus, ReferralStatus
-from tests.support.referrals import NOW, REFERRAL, envelope, service, submit, world
+from tests.support.referrals import NOW, applied, envelope, service, submit, world
 
 PANTRIES = [service(f"pantry-{n}") for n in range(1, 5)]
 WORLD = world(*PANTRIES)
@@ -30,12 +29,7 @@ def act(
     state: Referral | None, command: c.Command, who: str, at: datetime = NOW, w: World = WORLD
 ) -> tuple[Referral, list[e.Event]]:
     """The state after a command that is not refused, and its events."""
-    decision = decide(state, command, envelope(who, at=at), w)
-    assert isinstance(decision, tuple), decision
-    for fact in decision:
-        state = evolve(state, REFERRAL, fact, at)
-    assert state is not None
-    return state, [f.event for f in decision]
+    return applied(state, command, envelope(who, at=at), w)
 
 
 def sent(at: datetime = NOW, w: World = WORLD, **changes: Any) -> Referral:

@@ -10,11 +10,10 @@ from msgspec import structs
 from referrals import commands as c
 from referrals import events as e
 from referrals import words
-from referrals.evolve import evolve
 from referrals.lifecycle import decide
 from referrals.state import Referral
 from referrals.words import Channel, HopStatus, ReferralStatus
-from tests.support.referrals import NOW, REFERRAL, envelope, service, submit, world
+from tests.support.referrals import NOW, applied, envelope, service, submit, world
 
 WORLD = world(
     *(service(f"pantry-{n}") for n in range(1, 5)), service("st-anne-parish-pantry", statewide=True)
@@ -27,12 +26,7 @@ def said(who: str, hours: float = 0, **more: Any) -> c.Envelope:
 
 
 def after(state: Referral | None, command: c.Command, by: c.Envelope) -> Referral:
-    decision = decide(state, command, by, WORLD)
-    assert isinstance(decision, tuple), decision
-    for fact in decision:
-        state = evolve(state, REFERRAL, fact, by.at)
-    assert state is not None
-    return state
+    return applied(state, command, by, WORLD)[0]
 
 
 def refused(state: Referral, command: c.Command, by: c.Envelope) -> str:

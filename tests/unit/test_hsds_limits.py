@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from producers.hsds.limits import limits
 from producers.hsds.report import Report, Where
 from referrals.directory import Service
-from tests.unit.test_hsds import ANY, Json, one, organization, service
+from tests.support.hsds_nested import ANY, Json, one, organization, service
 
 
 def room(available: Any, updated: str | None = "2026-11-01") -> Json:

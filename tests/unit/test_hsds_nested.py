@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.test_hsds import NESTED, Json, one, organization, problems, service
+from tests.support.hsds_nested import NESTED, Json, one, organization, problems, service
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from producers import hsds
+from tests.support.hsds_nested import Json, organization, service
 from tests.support.hsds_package import TABLES, Tables, write
-from tests.unit.test_hsds import Json, organization, service
 from tests.unit.test_hsds_tabular import OPTIONAL, REQUIRED, Place, places
 
 MORE: list[tuple[str, int, str, Any]] = [

@@ -8,13 +8,12 @@ import pytest
 from referrals import commands as c
 from referrals import events as e
 from referrals import words
-from referrals.evolve import evolve
 from referrals.lifecycle import decide
 from referrals.placing import World
 from referrals.state import Referral
 from referrals.transitions import TRANSITIONS
 from referrals.words import HopStatus, ReferralStatus
-from tests.support.referrals import NOW, REFERRAL, envelope, service, submit, world
+from tests.support.referrals import NOW, applied, envelope, refused, service, submit, world
 
 PANTRIES = [service(f"pantry-{n}") for n in range(1, 5)]
 WORLD = world(*PANTRIES)
@@ -26,19 +25,11 @@ def facts(
     state: Referral | None, command: c.Command, who: str, after_days: float = 0, w: World = WORLD
 ) -> tuple[Referral, list[e.Event]]:
     """The state after a command that has an effect, and its events."""
-    said = envelope(who, at=NOW + timedelta(days=after_days))
-    decision = decide(state, command, said, w)
-    assert isinstance(decision, tuple), decision
-    for fact in decision:
-        state = evolve(state, REFERRAL, fact, said.at)
-    assert state is not None
-    return state, [f.event for f in decision]
+    return applied(state, command, envelope(who, at=NOW + timedelta(days=after_days)), w)
 
 
 def no(state: Referral, command: c.Command, who: str, after_days: float = 0) -> c.Rejection:
-    decision = decide(state, command, envelope(who, at=NOW + timedelta(days=after_days)), WORLD)
-    assert isinstance(decision, c.Rejection), decision
-    return decision
+    return refused(state, command, envelope(who, at=NOW + timedelta(days=after_days)), WORLD)
 
 
 def sent(**changes: Any) -> Referral:
@@ -137,8 +128,8 @@ def test_a_late_acceptance_wins_while_nobody_holds_it_and_the_others_are_told() 
     assert [h.status for h in after.hops] == [HopStatus.ACCEPTED, HopStatus.CANCELLED]
     assert after.hops[1].reason == "accepted-elsewhere" and after.status is ReferralStatus.ACCEPTED
     assert [type(event) for event in events] == [e.HopSuperseded, e.HopAccepted], "never two held at once"
-    refused = no(after, c.Respond(action="accept"), state.hops[1].organization)
-    assert refused.reason == "taken" and "do not contact the person" in refused.detail
+    said_no = no(after, c.Respond(action="accept"), state.hops[1].organization)
+    assert said_no.reason == "taken" and "do not contact the person" in said_no.detail
 
 
 def test_a_late_acceptance_ends_a_review_that_silence_had_asked_for() -> None:
@@ -155,8 +146,8 @@ def test_a_late_acceptance_that_lost_says_not_to_contact_the_person(end: bool, r
     state = answered(in_status(HopStatus.EXPIRED), "accept")
     if end:
         state = answered(state, "complete", outcome_code="enrolled")
-    refused = no(state, c.Respond(action="accept"), state.hops[0].organization)
-    assert refused.reason == reason and "do not contact the person" in refused.detail
+    said_no = no(state, c.Respond(action="accept"), state.hops[0].organization)
+    assert said_no.reason == reason and "do not contact the person" in said_no.detail
 
 
 @pytest.mark.parametrize("reason", words.table("withdraw_reasons"))
@@ -262,7 +253,7 @@ def test_entered_in_error_may_follow_anything_and_stops_what_is_open(status: Hop
 @pytest.mark.parametrize("given", [{}, {"review_date": "soon"}, {"review_date": "2026-10-30"}])
 def test_a_hold_needs_a_day_to_come_on_which_it_is_reviewed(given: dict[str, Any]) -> None:
     state = in_status(HopStatus.ACCEPTED)
-    refused = no(
+    said_no = no(
         state, c.Respond(action="hold", reason="waitlist", details=given), state.hops[0].organization
     )
-    assert refused.reason == "invalid" and "review_date" in refused.detail
+    assert said_no.reason == "invalid" and "review_date" in said_no.detail

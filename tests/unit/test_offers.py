@@ -7,12 +7,12 @@ import pytest
 
 from referrals import commands as c
 from referrals import events as e
-from referrals.evolve import UNSUITABLE, evolve
+from referrals.evolve import UNSUITABLE
 from referrals.lifecycle import decide
 from referrals.placing import World
 from referrals.state import Referral
 from referrals.words import HopStatus, ReferralStatus
-from tests.support.referrals import NOW, REFERRAL, envelope, service, submit, world
+from tests.support.referrals import NOW, REFERRAL, applied, envelope, refused, service, submit, world
 
 PANTRIES = [service(f"pantry-{n}") for n in range(1, 9)]
 WORLD = world(*PANTRIES)
@@ -24,19 +24,11 @@ def facts(
     state: Referral | None, command: c.Command, who: str, hours: float = 0, w: World = WORLD
 ) -> tuple[Referral, list[e.Event]]:
     """The state after a command that has an effect, and its events."""
-    said = envelope(who, at=NOW + timedelta(hours=hours))
-    decision = decide(state, command, said, w)
-    assert isinstance(decision, tuple), decision
-    for fact in decision:
-        state = evolve(state, REFERRAL, fact, said.at)
-    assert state is not None
-    return state, [f.event for f in decision]
+    return applied(state, command, envelope(who, at=NOW + timedelta(hours=hours)), w)
 
 
 def no(state: Referral, command: c.Command, who: str) -> c.Rejection:
-    decision = decide(state, command, envelope(who), WORLD)
-    assert isinstance(decision, c.Rejection), decision
-    return decision
+    return refused(state, command, envelope(who), WORLD)
 
 
 def offered(priority: str = "stat", w: World = WORLD, **changes: Any) -> Referral:
@@ -76,8 +68,8 @@ def test_the_first_to_accept_wins_and_the_others_are_told_before() -> None:
     assert statuses(after) == [GONE, HopStatus.ACCEPTED, GONE]
     assert after.status is ReferralStatus.ACCEPTED
     for loser in (state.hops[0], state.hops[2]):
-        refused = no(after, c.Respond(action="accept", hop=loser.hop), loser.organization)
-        assert refused.reason == "taken" and "do not contact the person" in refused.detail
+        said_no = no(after, c.Respond(action="accept", hop=loser.hop), loser.organization)
+        assert said_no.reason == "taken" and "do not contact the person" in said_no.detail
 
 
 def test_a_refusal_leaves_the_others_asked_and_the_last_begins_the_next_round() -> None:
@@ -140,8 +132,8 @@ def test_an_amendment_ends_what_no_longer_fits_and_asks_anew() -> None:
     assert isinstance(events[0], e.ReferralAmended) and events[0].changed == ("excluded",)
     assert (after.hops[0].status, after.hops[0].reason) == (GONE, UNSUITABLE)
     assert after.hops[1].status is ASKED and after.hops[1].organization != first
-    refused = no(after, c.Respond(action="accept"), first)
-    assert "do not contact the person" in refused.detail
+    said_no = no(after, c.Respond(action="accept"), first)
+    assert "do not contact the person" in said_no.detail
 
 
 def test_an_amendment_leaves_the_rest_of_a_round_asked() -> None:
