@@ -122,6 +122,11 @@ def _incomplete(command: c.Respond, envelope: c.Envelope) -> c.Rejection | None:
         return c.Rejection(No.INVALID, f"reason must be one of {', '.join(words.table(table))}")
     if command.reason == "other" and not command.note:
         return c.Rejection(No.INVALID, "`other` needs a note that says what")
+    if command.details.get("close_service") and not words.table(table)[command.reason].get("closes"):
+        with_these = ", ".join(reason for reason, row in words.table(table).items() if row.get("closes"))
+        return c.Rejection(
+            No.INVALID, f"close_service goes with a reason that says so: {with_these or 'none'}"
+        )
     return None
 
 

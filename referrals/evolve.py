@@ -156,6 +156,12 @@ def _ended(status: ReferralStatus) -> Callable[[Referral, Any, bytes, datetime],
     return evolve_to_end
 
 
+def _never_was(state: Referral, event: e.ReferralEnteredInError, sealed: bytes, at: datetime) -> Changes:
+    """What should never have been has no outcome; the one it had is in the facts before."""
+    ended = _ended(ReferralStatus.ENTERED_IN_ERROR)(state, event, sealed, at)
+    return ended | {"outcome": None, "outcome_sealed": b"", "follow_up": None}
+
+
 def _review_needed(state: Referral, event: e.ReviewNeeded, sealed: bytes, at: datetime) -> Changes:
     why = {"reason": event.reason, "detail": event.detail}
     return why | {"status": ReferralStatus.NEEDS_REVIEW, "review_since": timing.in_review(state, at)}
@@ -220,7 +226,7 @@ _EVOLVE: dict[type[Any], Callable[[Referral, Any, bytes, datetime], Changes]] = 
     e.ReferralAmended: _amended,
     e.ReferralRefused: _ended(ReferralStatus.REFUSED),
     e.ReferralCancelled: _ended(ReferralStatus.CANCELLED),
-    e.ReferralEnteredInError: _ended(ReferralStatus.ENTERED_IN_ERROR),
+    e.ReferralEnteredInError: _never_was,
     e.HopReopened: _hop_reopened,
     e.OutcomeCorrected: _corrected,
     e.ReferralClosed: _closed,

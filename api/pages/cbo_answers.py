@@ -34,6 +34,8 @@ def wrong(show: Show, name: str, given: dict[str, str]) -> dict[str, str]:
     errors = {}
     if table and reason not in words.table(table):
         errors["reason"] = show.text("problem.choose")
+    if given.get("close_service") and not words.table("reject_reasons").get(reason, {}).get("closes"):
+        errors["close_service"] = show.text("problem.close-service")
     if name == "contact" and given.get("reached") not in ("yes", "no"):
         errors["reached"] = show.text("problem.choose")
     if name in OUTCOMES and given.get("need") not in NEEDS:

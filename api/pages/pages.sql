@@ -71,7 +71,8 @@ limit $4
 
 -- What the hub has had in hand: under way or closed, the newest change first.
 -- name: followed
-select state, sealed, outcome_sealed, reviewed, updated_at as place from referral
+select state, sealed, outcome_sealed, reviewed, consents_of(person_key) as consents, updated_at as place
+from referral
 where hub = $1 and reviewed and status = any ($5::text[])
     and ($2::timestamptz is null or updated_at < $2 or (updated_at = $2 and id > $3::uuid))
 order by updated_at desc, id

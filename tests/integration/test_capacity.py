@@ -165,7 +165,7 @@ async def test_a_service_that_said_it_has_no_room_is_not_asked_until_it_says_it_
     worker = bench.workers[0]
     await states(bench, "food-b", 0, status="no-capacity")
     await worker.apply([first])
-    await answered(bench, "reject", 0, reason="no-capacity")
+    await answered(bench, "reject", 0, reason="no-capacity", details={"close_service": True})
     await worker.apply([second])
     assert await asked(bench) == {}
     await states(bench, "food-a", 1, NOW + timedelta(minutes=1), status="open")

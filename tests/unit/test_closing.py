@@ -181,3 +181,15 @@ def test_the_facts_of_a_failure_that_goes_on_say_so() -> None:
     decision = decide(state, command, said(state.hops[0].organization), WORLD)
     assert isinstance(decision, tuple)
     assert [type(f.event) for f in decision] == [e.HopFellThrough, e.RoutingDecided, e.HopRequested]
+
+
+def test_only_for_want_of_room_may_a_refusal_close_the_service() -> None:
+    state = after(None, submit(), said("clinic"))
+    hop, full = (
+        state.hops[0],
+        c.Respond(action="reject", reason="no-capacity", details={"close_service": True}),
+    )
+    decision = decide(state, full, said(hop.organization), WORLD)
+    assert isinstance(decision, tuple)
+    assert decision[0].event == e.HopRejected(hop=hop.hop, reason="no-capacity", close_service=True)
+    assert refused(state, structs.replace(full, reason="language"), said(hop.organization)) == "invalid"

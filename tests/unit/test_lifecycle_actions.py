@@ -246,6 +246,7 @@ def test_entered_in_error_may_follow_anything_and_stops_what_is_open(status: Hop
     after = facts(state, c.Cancel("entered-in-error"), "clinic", after_days=1)[0]
     assert after.status is ReferralStatus.ENTERED_IN_ERROR and not after.open_hops
     assert after.closed_at == (state.closed_at or NOW + timedelta(days=1))
+    assert after.outcome is None and after.follow_up is None, "what should never have been has no outcome"
     assert decide(after, c.Cancel("entered-in-error"), envelope("clinic"), WORLD) == ()
     assert no(after, c.Cancel("need-met"), "clinic").reason == "closed"
 
