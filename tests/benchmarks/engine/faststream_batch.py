@@ -1,7 +1,6 @@
 """FastStream's batch subscriber on aiokafka: a list of messages, one transaction, offsets in the same transaction."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from faststream.security import SASLScram256
 
 from infra.postgres import queries
 from tests.benchmarks.engine.task import task
-from tests.benchmarks.engine.workload import PARTITIONS, decode
+from tests.benchmarks.engine.workload import PARTITIONS, row
 
 SQL = queries("tests.benchmarks.engine", "write.sql")
 run = task()
@@ -43,13 +42,11 @@ async def write(message: KafkaMessage) -> None:
     for r in message.raw_message:
         after[r.partition] = r.offset + 1
         try:
-            e = decode(r.value)
+            said = row(r.value)
         except ValueError:
             dead.append((r.topic, r.partition, r.offset, r.value))
             continue
-        at = datetime.fromtimestamp(e["at"] / 1000, UTC)
-        said = (UUID(e["event_id"]), UUID(e["referral_id"]), e["seq"], e["type"], e["status"])
-        rows[said[0]] = (*said, e["organization"], e["contract"], at, e["payload"])
+        rows[said[0]] = said
     connection: asyncpg.Connection = state["connection"]
     async with connection.transaction():
         await connection.execute(SQL["step"], *map(list, zip(*rows.values(), strict=True)))

@@ -4,9 +4,7 @@ Offsets are Faust's own; a duplicate is caught by the primary key of event_log.
 """
 
 import os
-from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import faust
@@ -14,7 +12,7 @@ import faust
 from infra.postgres import queries
 from stream_processors.app import credentials
 from tests.benchmarks.engine.task import task
-from tests.benchmarks.engine.workload import PARTITIONS, decode
+from tests.benchmarks.engine.workload import PARTITIONS, row
 
 SQL = queries("tests.benchmarks.engine", "write.sql")
 run = task()
@@ -42,15 +40,12 @@ async def write(stream: Any) -> None:
         message = event.message
         async with connection.transaction():
             try:
-                e = decode(message.value)
+                said = row(message.value)
             except ValueError:
-                row = (run.topic, message.partition, message.offset, message.value)
-                await connection.execute(SQL["insert_dead"], *([v] for v in row))
+                dead = (run.topic, message.partition, message.offset, message.value)
+                await connection.execute(SQL["insert_dead"], *([v] for v in dead))
             else:
-                at = datetime.fromtimestamp(e["at"] / 1000, UTC)
-                said = (UUID(e["event_id"]), UUID(e["referral_id"]), e["seq"], e["type"], e["status"])
-                more = (e["organization"], e["contract"], at, e["payload"])
-                await connection.execute(SQL["step"], *([v] for v in (*said, *more)))
+                await connection.execute(SQL["step"], *([v] for v in said))
             await connection.execute(
                 SQL["save_progress"], run.topic, [message.partition], [message.offset + 1]
             )

@@ -7,7 +7,6 @@ No rebalances, no holes, no retries, no supervision: it is what the rows cost, n
 import asyncio
 import sys
 from collections import Counter
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from aiokafka import AIOKafkaConsumer
 
 from infra.postgres import queries
 from tests.benchmarks.engine.task import Task, task
-from tests.benchmarks.engine.workload import PARTITIONS, decode, places
+from tests.benchmarks.engine.workload import PARTITIONS, places, row
 
 SQL = queries("tests.benchmarks.engine", "write.sql")
 Batch = tuple[dict[UUID, tuple[Any, ...]], list[tuple[Any, ...]], dict[int, int], int]
@@ -33,14 +32,11 @@ async def decoded(fetched: dict[Any, Any]) -> Batch:
             if n % 64 == 0:
                 await asyncio.sleep(0)
             try:
-                e = decode(r.value)
+                said = row(r.value)
             except ValueError:
                 dead.append((r.topic, r.partition, r.offset, r.value))
                 continue
-            at = datetime.fromtimestamp(e["at"] / 1000, UTC)
-            event, referral = UUID(e["event_id"]), UUID(e["referral_id"])
-            texts = (e["type"], e["status"], e["organization"], e["contract"])
-            rows[event] = (event, referral, e["seq"], *texts, at, e["payload"])
+            rows[said[0]] = said
     return rows, dead, after, count
 
 

@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import NamedTuple
 
 import asyncpg
 import uvloop
@@ -16,17 +14,16 @@ from stream_processors.exchange import Applied
 from stream_processors.inbox import Inbox
 from stream_processors.progress import Place, fresh
 from tests.benchmarks.engine.task import task
-from tests.benchmarks.engine.workload import decode
+from tests.benchmarks.engine.workload import FIELDS, Row, row
 
 SQL = queries("tests.benchmarks.engine", "write.sql")
-FIELDS = ("event_id", "referral_id", "seq", "type", "status", "organization", "contract", "at", "payload")
 
 
 class Read(NamedTuple):
     """A record and its row, None when it is poison."""
 
     raw: Raw
-    row: tuple[Any, ...] | None
+    row: Row | None
 
 
 class Rows:
@@ -39,13 +36,9 @@ class Rows:
 
     def read(self, raw: Raw) -> Read:
         try:
-            e = decode(raw.value or b"")
+            return Read(raw, row(raw.value or b""))
         except ValueError:
             return Read(raw, None)
-        at = datetime.fromtimestamp(e["at"] / 1000, UTC)
-        ids = (UUID(e["event_id"]), UUID(e["referral_id"]))
-        texts = (e["seq"], e["type"], e["status"], e["organization"], e["contract"])
-        return Read(raw, (*ids, *texts, at, e["payload"]))
 
     async def write(self, records: Sequence[Read], holes: frozenset[Place]) -> Applied:
         async with self._pool.acquire() as connection, connection.transaction():

@@ -1,7 +1,6 @@
 """A Quix Streams batching sink: psycopg is what its users take; here the rows go through one statement a batch."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from quixstreams.sinks import BatchingSink, SinkBatch
 
 from infra.postgres import queries
 from tests.benchmarks.engine.task import task
-from tests.benchmarks.engine.workload import PARTITIONS, decode
+from tests.benchmarks.engine.workload import PARTITIONS, row
 
 SQL = queries("tests.benchmarks.engine", "write.sql")
 run = task()
@@ -41,13 +40,11 @@ class Rows(BatchingSink):  # type: ignore[misc]
         for item in batch:
             last = item.offset + 1
             try:
-                e = decode(item.value)
+                said = row(item.value)
             except ValueError:
                 dead.append((run.topic, batch.partition, item.offset, item.value))
                 continue
-            at = datetime.fromtimestamp(e["at"] / 1000, UTC)
-            said = (UUID(e["event_id"]), UUID(e["referral_id"]), e["seq"], e["type"], e["status"])
-            rows[said[0]] = (*said, e["organization"], e["contract"], at, e["payload"])
+            rows[said[0]] = said
         async with self._connection.transaction():
             await self._connection.execute(SQL["step"], *map(list, zip(*rows.values(), strict=True)))
             if dead:

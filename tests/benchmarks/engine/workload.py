@@ -8,6 +8,7 @@ import hashlib
 import io
 import random
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from aiokafka.structs import TopicPartition
 
 from infra.kafka import KafkaLogin
 
+Row = tuple[Any, ...]
 PARTITIONS = 4
 STEPS = (
     "received",
@@ -73,6 +75,14 @@ def decode(value: bytes) -> dict[str, Any]:
     if not isinstance(event, dict):
         raise TypeError("a record was expected")
     return event
+
+
+def row(value: bytes) -> Row:
+    """One event as the row that every Python contestant writes; raises ValueError for poison."""
+    e = decode(value)
+    at = datetime.fromtimestamp(e["at"] / 1000, UTC)
+    texts = (e["type"], e["status"], e["organization"], e["contract"])
+    return (UUID(e["event_id"]), UUID(e["referral_id"]), e["seq"], *texts, at, e["payload"])
 
 
 def made(records: int, seed: int) -> tuple[list[list[bytes]], Manifest]:
