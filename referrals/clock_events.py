@@ -5,14 +5,10 @@ Never edited after release: a new meaning is a new type.
 
 from datetime import datetime
 
-from msgspec import Struct
+from referrals.event_base import EventBase
 
 
-class _Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
-    """The base of these facts; the tag is the `type` that outsiders read."""
-
-
-class AuthorizationRequested(_Event, frozen=True, tag="authorization-requested"):
+class AuthorizationRequested(EventBase, frozen=True, tag="authorization-requested"):
     """The contract wants the plan's approval before `routing` or before `start`: the plan is asked now."""
 
     payer: str
@@ -20,7 +16,7 @@ class AuthorizationRequested(_Event, frozen=True, tag="authorization-requested")
     due_at: datetime | None = None
 
 
-class AuthorizationDecided(_Event, frozen=True, tag="authorization-decided"):
+class AuthorizationDecided(EventBase, frozen=True, tag="authorization-decided"):
     """The plan has approved, approved in part or denied; a later decision replaces an earlier one."""
 
     status: str
@@ -31,7 +27,7 @@ class AuthorizationDecided(_Event, frozen=True, tag="authorization-decided"):
     reason: str | None = None
 
 
-class ClockEvent(_Event, frozen=True, kw_only=True):
+class ClockEvent(EventBase, frozen=True, kw_only=True):
     """The base of what a clock tells: which deadline, its generation, when it was due, who is told of it."""
 
     kind: str

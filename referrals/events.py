@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from referrals.clock_events import AuthorizationDecided as AuthorizationDecided
 from referrals.clock_events import AuthorizationRequested as AuthorizationRequested
@@ -15,6 +15,7 @@ from referrals.clock_events import ClockEvent as ClockEvent
 from referrals.clock_events import DeadlineEscalated as DeadlineEscalated
 from referrals.clock_events import DeadlineMissed as DeadlineMissed
 from referrals.clock_events import ReminderDue as ReminderDue
+from referrals.event_base import EventBase
 from referrals.explained import Candidate as Candidate
 from referrals.explained import ExcludedBy as ExcludedBy
 from referrals.hub_events import ReferralClosed as ReferralClosed
@@ -25,11 +26,7 @@ from referrals.member_events import DuplicateSuspected as DuplicateSuspected
 from referrals.submission import Coding
 
 
-class _Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
-    """The base of every event type; its tag is the `type` that outsiders read."""
-
-
-class ReferralReceived(_Event, frozen=True, kw_only=True, tag="referral-received"):
+class ReferralReceived(EventBase, frozen=True, kw_only=True, tag="referral-received"):
     sender: str
     sender_referral_id: str
     person_key: UUID
@@ -67,27 +64,27 @@ class ReferralAmended(ReferralReceived, frozen=True, kw_only=True, tag="referral
     changed: tuple[str, ...] = ()
 
 
-class ReferralRefused(_Event, frozen=True, tag="referral-refused"):
+class ReferralRefused(EventBase, frozen=True, tag="referral-refused"):
     reason: str
     detail: str
 
 
-class ReviewNeeded(_Event, frozen=True, tag="review-needed"):
+class ReviewNeeded(EventBase, frozen=True, tag="review-needed"):
     reason: str
     detail: str
 
 
-class ReferralCancelled(_Event, frozen=True, tag="referral-cancelled"):
+class ReferralCancelled(EventBase, frozen=True, tag="referral-cancelled"):
     reason: str
 
 
-class ReferralEnteredInError(_Event, frozen=True, tag="referral-entered-in-error"):
+class ReferralEnteredInError(EventBase, frozen=True, tag="referral-entered-in-error"):
     """The sender says that this referral should never have been; it may follow any end."""
 
     reason: str
 
 
-class RoutingDecided(_Event, frozen=True, tag="routing-decided"):
+class RoutingDecided(EventBase, frozen=True, tag="routing-decided"):
     """The decision explained (interfaces.md, Routing); `chosen` is a service id or None."""
 
     decided_at: datetime
@@ -95,10 +92,10 @@ class RoutingDecided(_Event, frozen=True, tag="routing-decided"):
     directory_version: int
     chosen: str | None = None
     candidates: tuple[Candidate, ...] = ()
-    others_excluded: dict[str, int] = {}
+    others_excluded: dict[str, int] = field(default_factory=dict)
 
 
-class HopRequested(_Event, frozen=True, tag="hop-requested"):
+class HopRequested(EventBase, frozen=True, tag="hop-requested"):
     """An organization is asked. `offer` is the round: those asked at once share it, the first to accept wins."""
 
     hop: str
@@ -113,7 +110,7 @@ class HopRequested(_Event, frozen=True, tag="hop-requested"):
     closures: tuple[tuple[str, str], ...] = ()
 
 
-class HopEvent(_Event, frozen=True):
+class HopEvent(EventBase, frozen=True):
     """The base of every answer to a hop."""
 
     hop: str

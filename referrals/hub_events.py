@@ -3,21 +3,17 @@
 Never edited after release: a new meaning is a new type.
 """
 
-from msgspec import Struct
+from referrals.event_base import EventBase
 
 
-class _Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
-    """The base of these facts; the tag is the `type` that outsiders read."""
-
-
-class ServiceAssigned(_Event, frozen=True, tag="service-assigned"):
+class ServiceAssigned(EventBase, frozen=True, tag="service-assigned"):
     service: str
     organization: str
     reason: str | None = None
     consent_attested: bool = False
 
 
-class ReferralClosed(_Event, frozen=True, tag="referral-closed"):
+class ReferralClosed(EventBase, frozen=True, tag="referral-closed"):
     """Closed with an outcome by the hub that reviews it, or by the plan's denial; completed or failed."""
 
     status: str
@@ -26,5 +22,5 @@ class ReferralClosed(_Event, frozen=True, tag="referral-closed"):
     follow_up: str | None = None
 
 
-class ReferralReopened(_Event, frozen=True, tag="referral-reopened"):
+class ReferralReopened(EventBase, frozen=True, tag="referral-reopened"):
     """The hub takes up again what it had closed; the outcome is in the facts before."""

@@ -6,14 +6,10 @@ Never edited after release: a new meaning is a new type.
 from datetime import date
 from uuid import UUID
 
-from msgspec import Struct
+from referrals.event_base import EventBase
 
 
-class _Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
-    """The base of these facts; the tag is the `type` that outsiders read."""
-
-
-class DuplicateSuspected(_Event, frozen=True, kw_only=True, tag="duplicate-suspected"):
+class DuplicateSuspected(EventBase, frozen=True, kw_only=True, tag="duplicate-suspected"):
     """Likely the same person with the same need as an earlier referral: which fields say so, never a value.
 
     `action` = what the contract does about it (flag, hold, refuse); `score` 0..100.
@@ -29,7 +25,7 @@ class DuplicateSuspected(_Event, frozen=True, kw_only=True, tag="duplicate-suspe
     differing: tuple[str, ...] = ()
 
 
-class CoverageChanged(_Event, frozen=True, kw_only=True, tag="coverage-changed"):
+class CoverageChanged(EventBase, frozen=True, kw_only=True, tag="coverage-changed"):
     """Another plan pays (or none), since the day its spell began; or what was doubtful of it has changed."""
 
     payer: str | None = None
