@@ -65,7 +65,7 @@ class Nemesis:
 
     def _pause(self) -> None:
         process = self._one()
-        process.paused_until = self._loop.time() + self._random.uniform(2.0, 18.0)
+        process.paused_until = self._loop.time() + self._random.uniform(0.1, 2.0)
 
     def _rebalance(self) -> None:
         if self._log.members:

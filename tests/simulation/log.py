@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
+from stream_processors import decode
+from stream_processors.decode import Arrival, Poison, Raw
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.processes import Process, current
 
-LOST_AFTER_S = 10.0
+LOST_AFTER_S = 0.5
 
 
 class Entry(NamedTuple):
@@ -36,11 +38,14 @@ class Log:
     def __init__(self, loop: VirtualLoop, topics: Iterable[str], partitions: int) -> None:
         self.loop = loop
         self.partitions = partitions
-        self.topics: dict[str, list[list[Entry | None]]] = {t: [[] for _ in range(partitions)] for t in topics}
+        self.topics: dict[str, list[list[Entry | None]]] = {
+            t: [[] for _ in range(partitions)] for t in topics
+        }
         self.committed: dict[TopicPartition, int] = {}
         self.members: list[Consumer] = []
         self.on_commit: list[Callable[[TopicPartition, int], None]] = []
         self._arrived: list[asyncio.Future[None]] = []
+        self._read: dict[tuple[str, int, int], Arrival | Poison] = {}
 
     def append(
         self,
@@ -57,6 +62,13 @@ class Log:
         there.append(entry)
         self._wake()
         return entry
+
+    def read(self, raw: Raw) -> Arrival | Poison:
+        """What the product reads in a record, read once: the same bytes say the same."""
+        place = (raw.topic, raw.partition, raw.offset)
+        if place not in self._read:
+            self._read[place] = decode.read(raw)
+        return self._read[place]
 
     def hole(self, topic: str, partition: int) -> None:
         """An offset that no record has, as transactions and compaction leave them."""
@@ -137,7 +149,7 @@ class Consumer:
     def _lost(self) -> None:
         if self in self._log.members:
             self._log.members.remove(self)
-            self._log.loop.call_later(0.3, self._log.rebalance)
+            self._log.loop.call_later(0.1, self._log.rebalance)
 
     def reassign(self, places: set[TopicPartition]) -> None:
         """What the group's leader decided, unless this member cannot hear it now; then when it can."""

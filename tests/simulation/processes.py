@@ -12,7 +12,7 @@ from random import Random
 from tests.simulation.loop import VirtualLoop
 
 RUNNING: ContextVar["Process"] = ContextVar("RUNNING")
-RESTART_S = 0.5
+RESTART_S = 0.2
 
 
 class Killed(BaseException):
@@ -45,8 +45,8 @@ class Process:
             self.die()
             raise Killed
         delay = self.random.random()
-        if delay < 0.25:
-            await asyncio.sleep(delay * (0.2 if delay < 0.01 else 0.01))
+        if delay < 0.15:
+            await asyncio.sleep(delay * (0.2 if delay < 0.01 else 0.02))
         while self.paused_until > self.loop.time():
             await asyncio.sleep(self.paused_until - self.loop.time())
         if not self.alive:

@@ -20,7 +20,14 @@ from tests.simulation.log import Entry
 from tests.simulation.run import Outcome
 
 ANSWERS = (topics.RESPONSE, topics.INTAKE_API)
-GIVES_BACK = {"hop-rejected", "hop-expired", "hop-cancelled", "hop-withdrawn", "hop-transferred", "hop-superseded"}
+GIVES_BACK = {
+    "hop-rejected",
+    "hop-expired",
+    "hop-cancelled",
+    "hop-withdrawn",
+    "hop-transferred",
+    "hop-superseded",
+}
 GIVES_BACK |= {"hop-fell-through"}
 
 
@@ -67,7 +74,9 @@ def _consent(outcome: Outcome, facts: list[Fact]) -> Iterator[str]:
                 yield f"consent {over.row['stream_id']} had ended: {row['type']} of {row['stream_id']}"
     for hop in outcome.database.tables["hop"].values():
         id = hop["referral_id"]
-        over = _over(received[id], {"stream_id": id, "tenant": hop["tenant"]}, ended[people[id]["person_key"]])
+        over = _over(
+            received[id], {"stream_id": id, "tenant": hop["tenant"]}, ended[people[id]["person_key"]]
+        )
         if hop["status"] in OPEN_HOP and hop["status"] == "requested" and over is not None:
             yield f"consent {over.row['stream_id']} has ended, and a hop of {id} still waits"
 
@@ -112,7 +121,7 @@ def _answers(outcome: Outcome, sent: list[tuple[Entry, Any]]) -> Iterator[str]:
             due_at[row["referral_id"], row["kind"], row["generation"]] = row["due_at"]
     said: dict[UUID, list[Arrival]] = defaultdict(list)
     for entry, arrival in sent:
-        if isinstance(arrival, Arrival) and (entry.topic in ANSWERS or topics.sender_of(entry.topic)):
+        if isinstance(arrival, Arrival) and (entry.topic in ANSWERS or entry.topic.startswith("intake.")):
             said[arrival.stream_id].append(arrival)
     for entry, arrival in sent:
         if entry.topic != topics.TIMER or not hasattr(arrival.command, "generation"):

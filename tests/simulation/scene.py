@@ -4,13 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from avro_schemas import topics
-from producers.envelope import Said, service_changed
 from producers.envelope import Record as Sent
+from producers.envelope import Said, service_changed
 from referrals import ids
-from referrals.directory import Service
+from referrals.directory import Place, Service
 from tests.simulation.database import Database
 from tests.simulation.loop import START
-from tests.support.referrals import service
+from tests.support.referrals import COUNTY, ZIP, service
 
 CLINICS = ("clinic-a", "clinic-b")
 CBOS = ("food-a", "food-b", "food-c", "food-d", "ride-a")
@@ -56,9 +56,16 @@ def topic_names() -> list[str]:
     return [*intake, *topics.shared(), *map(topics.feedback, sorted(HEARS))]
 
 
+def places() -> dict[str, Place]:
+    """Where the run's people live; the real list is long to search."""
+    return {ZIP: Place(37.807, -122.285, COUNTY)}
+
+
 def service_of(organization: str) -> Service:
     """The one service of a CBO."""
-    return service(organization, domains=(DOMAINS[organization],), latitude=37.8 + CBOS.index(organization) / 50)
+    return service(
+        organization, domains=(DOMAINS[organization],), latitude=37.8 + CBOS.index(organization) / 50
+    )
 
 
 def service_id(organization: str) -> UUID:

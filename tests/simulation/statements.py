@@ -86,9 +86,7 @@ async def held(tx: Transaction, table: str, keys: Sequence[tuple[Any, ...]], mod
     return [row for key in present if (row := tx.get(table, *key)) is not None]
 
 
-def inserting(
-    table: str, lenient: bool = False, **defaults: Any
-) -> Callable[[str], Callable[..., Any]]:
+def inserting(table: str, lenient: bool = False, **defaults: Any) -> Callable[[str], Callable[..., Any]]:
     """An insert of arrays as they come; whether a conflict is nothing is read from the text."""
 
     def make(sql: str) -> Handler:

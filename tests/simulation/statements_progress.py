@@ -16,10 +16,21 @@ PENDING = 200
 
 @statement(PROGRESS, "first_seen")
 async def first_seen(
-    tx: Transaction, topics: Sequence[str], numbers: Sequence[int], starts: Sequence[int], ids: Any, cluster: str
+    tx: Transaction,
+    topics: Sequence[str],
+    numbers: Sequence[int],
+    starts: Sequence[int],
+    ids: Any,
+    cluster: str,
 ) -> None:
     for topic, number, start, id in zip(topics, numbers, starts, ids, strict=True):
-        row = {"topic": topic, "partition": number, "next_offset": start, "topic_id": id, "cluster_id": cluster}
+        row = {
+            "topic": topic,
+            "partition": number,
+            "next_offset": start,
+            "topic_id": id,
+            "cluster_id": cluster,
+        }
         await tx.insert("progress", row | {"stopped": None, "held": False}, lenient=True)
 
 
@@ -31,7 +42,14 @@ def progress_rows(tx: Transaction, topics: Sequence[str], numbers: Sequence[int]
 
 @statement(PROGRESS, "goes_on")
 def goes_on(tx: Transaction, topics: Sequence[str], numbers: Sequence[int]) -> None:
-    """Nothing is ever stopped here."""
+    """Nothing that stopped goes on here."""
+
+
+@statement(PROGRESS, "stop")
+async def stop(tx: Transaction, topic: str, number: int, why: str, held: bool) -> None:
+    row = tx.get("progress", topic, number)
+    if row is not None:
+        await tx.put("progress", row | {"stopped": why, "held": row["held"] or held})
 
 
 @statement(RELAY, "try_lock")
@@ -53,11 +71,8 @@ def positions(tx: Transaction, lanes: Sequence[int]) -> list[Row]:
 def pending(tx: Transaction, lanes: Sequence[int], firsts: Sequence[int]) -> list[Row]:
     found = []
     for lane, first in sorted(zip(lanes, firsts, strict=True)):
-        for number in range(first, first + PENDING):
-            row = tx.get("history", lane, number)
-            if row is None:
-                break
-            found.append(row)
+        last = min((tx.get("lane", lane) or {"seq": 0})["seq"], first + PENDING - 1)
+        found += [row for n in range(first, last + 1) if (row := tx.get("history", lane, n)) is not None]
     return found
 
 
@@ -101,8 +116,7 @@ def newly_due(tx: Transaction) -> list[Row]:
     now = _now(tx)
     due = [r for r in tx.rows("deadline") if r["due_at"] <= now and not r["sent_at"] and not r["barrier"]]
     due.sort(key=lambda r: r["due_at"])
-    sender = {r["id"]: r["sender"] for r in tx.rows("referral")} if due else {}
-    return [r | {"sender": sender[r["referral_id"]]} for r in due[:1000]]
+    return [r | {"sender": (tx.get("referral", r["referral_id"]) or {})["sender"]} for r in due[:1000]]
 
 
 @statement(TIMERS, "set_barrier")
@@ -147,5 +161,3 @@ async def sent(
         row = tx.get("deadline", referral, kind)
         if row is not None and row["generation"] == generation:
             await tx.put("deadline", row | {"sent_at": _now(tx)})
-
-

@@ -130,7 +130,11 @@ async def wait_for_linker(tx: Transaction, persons: Sequence[UUID], tenants: Seq
 
 @statement(STORE, "clear_deadlines")
 async def clear_deadlines(
-    tx: Transaction, referrals: Sequence[UUID], ids: Sequence[UUID], kinds: Sequence[str], generations: Sequence[int]
+    tx: Transaction,
+    referrals: Sequence[UUID],
+    ids: Sequence[UUID],
+    kinds: Sequence[str],
+    generations: Sequence[int],
 ) -> None:
     kept, known = set(zip(ids, kinds, generations, strict=True)), set(referrals)
     for row in [r for r in tx.rows("deadline") if r["referral_id"] in known]:

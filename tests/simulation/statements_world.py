@@ -15,6 +15,7 @@ HELPING = HELD | {"completed"}
 KEPT = 10
 SUMS = ("asked", "accepted", "rejected", "expired", "wrong", "bounces", "response_seconds")
 NEWEST = ("answered_at", "closed_at", "reopened_at")
+NOTHING: Row = {**dict.fromkeys(SUMS, 0), **dict.fromkeys(NEWEST), "expiries": []}
 
 
 @statement(CONSENTS, "make_people")
@@ -87,8 +88,10 @@ def load_helps(tx: Transaction, people: Sequence[UUID], domains: Sequence[str]) 
     hops = [h for h in tx.rows("hop") if h["referral_id"] in needs and h["status"] in HELPING]
     return [
         {
-            **{"person_key": needs[h["referral_id"]][0], "domain": needs[h["referral_id"]][1]},
-            **{"referral_id": h["referral_id"], "recipient": h["recipient"]},
+            "person_key": needs[h["referral_id"]][0],
+            "domain": needs[h["referral_id"]][1],
+            "referral_id": h["referral_id"],
+            "recipient": h["recipient"],
             "until": h["answered_at"] if h["status"] == "completed" else None,
         }
         for h in sorted(hops, key=lambda h: (h["referral_id"], h["number"]))
@@ -152,7 +155,7 @@ def add_records(sql: str) -> Handler:
         for told in rows_of(names, columns):
             key = (told["service"], told["tenant"])
             await tx.lock("service_record", *key)
-            before = tx.get("service_record", *key) or {n: 0 for n in SUMS} | dict.fromkeys(NEWEST) | {"expiries": []}
+            before = tx.get("service_record", *key) or NOTHING
             said = [datetime.fromisoformat(at) for at in (told["expiries"] or "").split(",") if at]
             row = {"service": key[0], "tenant": key[1], "changed_in": tx.id}
             row |= {n: before[n] + told[n] for n in SUMS}

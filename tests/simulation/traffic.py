@@ -1,7 +1,7 @@
 """What people do in a run: operations, each from its own number, whatever became of the ones before.
 
-Comes in: a seed. Goes out: records in the log: doubled, late, reordered, in the wrong partition, sometimes poison. Reads
-the simulated database as the API's pages would, so that answers are to what was asked.
+Comes in: a seed. Goes out: records in the log: doubled, late, reordered, misplaced, sometimes poison. Reads the
+simulated database as the API's pages would, so that answers are to what was asked.
 """
 
 from collections.abc import Callable
@@ -53,7 +53,19 @@ WEIGHTS = {
     "scale": 1,
     "hole": 2,
 }
-PEOPLE = ("submit", "amend", "cancel", "cancel_ahead", "answer", "assign", "consent", "room", "again", "poison", "foreign")
+PEOPLE = (
+    "submit",
+    "amend",
+    "cancel",
+    "cancel_ahead",
+    "answer",
+    "assign",
+    "consent",
+    "room",
+    "again",
+    "poison",
+    "foreign",
+)
 
 
 class Operation(NamedTuple):
@@ -162,8 +174,7 @@ class Traffic:
         random = self.random
         action = random.choice(ACTIONS.get(hop["status"], ("accept", "note")))
         who = hop["recipient"] if random.random() < 0.95 else random.choice(CBOS)
-        fields = {"hop": str(hop["hop"]), "version": None}
-        fields |= self._details(action)
+        fields = self._details(action) | {"hop": str(hop["hop"])}
         return envelope.responded(self._said(who), hop["referral_id"], action, **fields)
 
     def _details(self, action: str) -> dict[str, object]:
@@ -205,7 +216,9 @@ class Traffic:
 
     def _room(self) -> Record:
         cbo = self.random.choice(CBOS)
-        said = self.random.choice(({"available": 1}, {"available": 2}, {"status": "capacity"}, {"available": 0}))
+        said = self.random.choice(
+            ({"available": 1}, {"available": 2}, {"status": "capacity"}, {"available": 0})
+        )
         return envelope.capacity_changed(self._said(cbo), service_id(cbo), said)
 
     def _again(self) -> None:
