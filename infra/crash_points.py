@@ -75,7 +75,7 @@ log = structlog.get_logger()
 class Order(NamedTuple):
     """At which passing, and by what signal."""
 
-    count: int
+    passing: int
     signal: signal.Signals
 
 
@@ -93,7 +93,7 @@ class Armed:
             return
         self._passed[name] += 1
         order = self._orders[name]
-        if self._passed[name] != order.count:
+        if self._passed[name] != order.passing:
             return
         line = f"{name} {order.signal.name} {os.getpid()} {time.time():.3f}\n".encode()
         record = os.open(self._record, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
