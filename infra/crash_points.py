@@ -48,7 +48,7 @@ POINTS: Mapping[str, str] = {
     "timers.barred": "the barrier of due deadlines is written",
     "timers.ready": "due deadlines may be sent, none is",
     "timers.published": "due deadlines are published, none is marked",
-    "timers.marked": "published deadlines are marked",
+    "timers.marked": "deadlines that were published are marked",
     "coverage.due": "members are due, nobody is told",
     "coverage.published": "their referrals are told, the members are still due",
     "coverage.marked": "the members are marked as told",
