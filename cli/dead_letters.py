@@ -13,6 +13,7 @@ import click
 
 from avro_schemas import codec
 from cli.common import Exchange, find, json_option, note, print_json, print_table, run, wants_json
+from infra import crash_points
 from infra.postgres import queries
 from producers.envelope import Record
 from producers.producer import RecordProducer
@@ -128,7 +129,9 @@ async def _send(exchange: Exchange, connection: asyncpg.Connection, wanted: list
             async with connection.transaction():
                 row = await connection.fetchrow(SQL["take"], id)
                 if row is not None:
+                    crash_points.here("dead-letters.taken")
                     await producer.send([_record(row)])
+                    crash_points.here("dead-letters.sent")
                     sent.append(id)
     return sent
 

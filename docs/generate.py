@@ -60,7 +60,8 @@ in the table `parked`, and later records of the same referral wait behind it, in
 pass; other referrals flow. Its sender hears nothing until it is applied.
 
 - `refex dead-letters list` shows them beside the dead letters: `our-failure` for the one that failed, `waits` for those
-  behind it. `refex doctor`, the operator's page and the metrics `refex_parked_records`, `refex_parked_streams` count them.
+  behind it. `refex doctor`, the operator's page and the metrics `refex_parked_records`, `refex_parked_streams` count
+  them.
 - Once the cause is mended, `refex dead-letters replay ID...` (or `--all`) releases a record with all that wait with it;
   a worker applies them in order, each once, however often they are released. What fails again waits again.
 - The limits above hold here too: a bad release stops partitions instead of emptying them. Mend it, replay what was

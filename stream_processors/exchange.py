@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from infra import crash_points
 from infra.postgres import CHANNEL, Connection
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
@@ -119,19 +120,24 @@ class Exchange:
         work, ready, waiting = None, list[Arrival | Poison](), list[Parked]()
         async with self._pool.acquire() as connection:
             async with connection.transaction():
+                crash_points.here("batch.begun")
                 before = await store.lock_progress(
                     connection, {(r.raw.topic, r.raw.partition) for r in records}
                 )
                 taken, after, gaps = fresh(records, before, holes)
+                crash_points.here("batch.placed")
                 if taken:
                     lanes = await store.lock_lanes(connection, {r.lane for r in taken})
                     ready, waiting = await parking.apart(connection, lanes, taken)
                     work = await self.effects(connection, lanes, ready) if ready else None
                 await store.save_progress(connection, before, after)
+                crash_points.here("batch.moved")
+            crash_points.here("batch.committed")
             if work is not None:
                 self.adopt(work)
                 self._failures.well(ready)
                 await connection.execute(NOTIFY)
+                crash_points.here("batch.notified")
         counts = (len(work.history), len(work.rejections), len(work.dead)) if work else (0, 0, 0)
         return Applied(after, len(taken), *counts, gaps=gaps, parked=len(waiting))
 
@@ -140,8 +146,11 @@ class Exchange:
     ) -> Work:
         """What the records make, saved in the caller's transaction, which holds the locks of their lanes."""
         loaded = await store.load(connection, lanes, records, self._match_secret)
+        crash_points.here("batch.loaded")
         work = await settled(connection, loaded, await self._world.current(connection), records)
+        crash_points.here("batch.decided")
         await store.save(connection, work, self._world.webhooks)
+        crash_points.here("batch.saved")
         return work
 
     def adopt(self, work: Work) -> None:

@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 from msgspec import structs
 
+from infra import crash_points
 from infra.postgres import Connection, affected, queries
 from referrals.commands import CoverageReached
 from referrals.covering import MEMBER
@@ -56,6 +57,7 @@ async def lock_lanes(connection: Connection, numbers: Iterable[int]) -> dict[int
     rows = await connection.fetch(SQL["lock_lanes"], sorted(numbers))
     if any(r["rebuilding"] for r in rows):
         raise Rebuilding("the projections are being rebuilt; see `refex rebuild --replace`")
+    crash_points.here("batch.lanes-locked")
     return {r["lane"]: Lane(r["seq"], r["parked"]) for r in rows}
 
 
@@ -103,10 +105,13 @@ async def save(connection: Connection, work: Work, webhooks: frozenset[str]) -> 
     await _save_streams(connection, work)
     history = [rows.history_row(w) for w in work.history]
     await _many(connection, "insert_history", history)
+    crash_points.here("batch.half-saved")
     await _many(connection, "insert_inbox", [rows.inbox_row(*i) for i in work.inbox])
     rejected = [rows.rejection_row(e.organization, e.event_id, e.at, said) for e, said in work.rejections]
     await _many(connection, "insert_rejections", rejected)
     await _many(connection, "insert_dead_letters", [rows.dead_row(p) for p in work.dead])
+    if work.dead:
+        crash_points.here("batch.buried")
     await _many(connection, "insert_deliveries", rows.delivery_rows(work, webhooks))
     pause_after = work.standings.policy.pause_after_expiries
     await service_record.save(connection, work.told, webhooks, work.world.hub, pause_after)
