@@ -74,8 +74,10 @@ async def held_back(bench: Bench, one: Record, other: Record) -> None:
     await asyncio.gather(first, second)
 
 
-async def letters(bench: Bench) -> Counter[str]:
-    return Counter(r["reason"] for r in await bench.owner.fetch("select reason from dead_letter"))
+async def troubles(bench: Bench) -> Counter[str]:
+    """What was refused or set apart, by its reason."""
+    rows = await bench.owner.fetch("select reason from dead_letter union all select error from parked")
+    return Counter(r["reason"] for r in rows)
 
 
 async def test_one_referral_by_two_doors_is_one_history(bench: Bench) -> None:
@@ -85,7 +87,7 @@ async def test_one_referral_by_two_doors_is_one_history(bench: Bench) -> None:
     rows = await bench.owner.fetch(
         "select version from history where stream_id = $1 order by lane_seq", referral
     )
-    assert await letters(bench) == {}
+    assert await troubles(bench) == {}
     assert [r["version"] for r in rows] == [1, 2, 3]
     outcomes = await bench.owner.fetch("select outcome from inbox where stream_id = $1 order by 1", referral)
     assert [r["outcome"] for r in outcomes] == ["applied", "no-effect"]
@@ -98,7 +100,7 @@ async def test_one_event_id_for_two_referrals_has_one_outcome(bench: Bench) -> N
         "select outcome from inbox where event_id = $1", said("the same").event_id
     )
     assert [r["outcome"] for r in outcomes] == ["applied"]
-    assert await letters(bench) == {"id-conflict": 1}
+    assert await troubles(bench) == {"id-conflict": 1}
 
 
 def lane(name: str) -> int:
