@@ -1,0 +1,86 @@
+"""The chain of one writing process since its start: records go in with the transaction they tell of.
+
+Comes in: bodies, in a transaction of the caller's. Goes out: rows and a moved head. Must never take a number twice:
+the head moves by compare-and-set.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from infra.audit import chain, records
+from infra.audit.chain import Head
+from infra.postgres import Connection, affected, queries
+
+SQL = queries("infra.audit", "audit.sql")
+
+
+class Moved(ConnectionError):
+    """Another transaction of this process moved the head first: read it again and repeat."""
+
+
+class Trail:
+    """`head = await trail.add(connection, ...)` in the transaction, `trail.adopt(head)` after its commit."""
+
+    def __init__(self, writer: str, id: UUID, started_at: datetime) -> None:
+        self.chain = f"{writer}-{id}"
+        self._started_at = started_at
+        self._head: Head | None = None
+
+    async def add(
+        self, connection: Connection, entries: Sequence[tuple[str, records.Request | records.Facts, datetime]]
+    ) -> Head:
+        """Add (tenant, record, time) to the caller's transaction; the head after it. Raises Moved."""
+        head = self._head or await self._read(connection)
+        kinds = ["request" if isinstance(r, records.Request) else "facts" for _, r, _ in entries]
+        bodies = [records.body(record) for _, record, _ in entries]
+        links, after = chain.extend(head, zip(kinds, bodies, strict=True))
+        done = await connection.execute(
+            SQL["grow"],
+            self.chain,
+            after.length,
+            after.hash,
+            head.length,
+            [link.number for link in links],
+            kinds,
+            [at for _, _, at in entries],
+            [tenant for tenant, _, _ in entries],
+            bodies,
+            [link.hash for link in links],
+        )
+        if affected(done) != len(links):
+            self.forget()
+            raise Moved("the head of this process's audit chain moved; try again")
+        await self._disclose(connection, links, entries)
+        return after
+
+    def adopt(self, head: Head) -> None:
+        """The transaction is committed."""
+        self._head = head
+
+    def forget(self) -> None:
+        """What became of the transaction is not known: the head is read anew."""
+        self._head = None
+
+    async def _read(self, connection: Connection) -> Head:
+        await connection.execute(SQL["begin"], self.chain, self._started_at, chain.EMPTY)
+        row = await connection.fetchrow(SQL["head"], self.chain)
+        assert row is not None
+        return Head(self.chain, row["length"], row["head"])
+
+    async def _disclose(
+        self,
+        connection: Connection,
+        links: Sequence[chain.Link],
+        entries: Sequence[tuple[str, records.Request | records.Facts, datetime]],
+    ) -> None:
+        """Index what was shown of whom to another organization than the sender's."""
+        shown = [
+            (self.chain, link.number, UUID(o.id), o.person, o.owner, tenant, at)
+            for link, (tenant, record, at) in zip(links, entries, strict=True)
+            if isinstance(record, records.Request) and record.status < 400
+            for o in record.objects
+            if o.kind == "referral" and o.person is not None and o.owner not in (None, tenant)
+        ]
+        if shown:
+            await connection.execute(SQL["disclose"], *(list(column) for column in zip(*shown, strict=True)))
