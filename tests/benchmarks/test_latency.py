@@ -1,0 +1,146 @@
+"""Publish -> visible, open loop, through HTTP and through the stream, at several rates on one running exchange.
+
+BENCH_RATES (200,500,1000), BENCH_LATENCY_SECONDS (30) for each rate and door, BENCH_SAMPLES (15 a second). With the
+defaults about 6 minutes. Result: build/bench/latency.json.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from producers.producer import RecordProducer
+from tests.benchmarks import figures
+from tests.benchmarks.latency import schedule
+from tests.benchmarks.latency.schedule import SENDERS, Event, Waiting
+from tests.benchmarks.latency.talk import Helper, Task
+from tests.support.lag import behind
+from tests.support.running import RunningExchange, until
+
+RATES = [int(r) for r in os.environ.get("BENCH_RATES", "200,500,1000").split(",")]
+DOORS = os.environ.get("BENCH_DOORS", "http,sse").split(",")
+SECONDS = float(os.environ.get("BENCH_LATENCY_SECONDS", "30"))
+SAMPLES_A_SECOND = float(os.environ.get("BENCH_SAMPLES", "15"))
+SEED = 23
+GOALS_MS = {("http", 500): 50.0, ("http", 1000): 100.0}
+WAITING = """
+select r.id, r.sender, h.hop, h.recipient from referral r join hop h on h.referral_id = r.id
+where h.status = 'requested' and r.sender = any ($1::text[]) order by r.id
+"""
+pytestmark = [pytest.mark.real, pytest.mark.long]
+
+
+async def caught_up(exchange: RunningExchange) -> float:
+    """Seconds until nothing is left to apply."""
+    began = time.monotonic()
+
+    async def no_lag() -> bool:
+        return await behind(exchange) == 0
+
+    await until(no_lag, timeout_s=120, every_s=0.05)
+    return time.monotonic() - began
+
+
+async def waiting(exchange: RunningExchange, count: int, runs: Iterator[int]) -> list[Waiting]:
+    """So many referrals that wait for an answer; new ones are sent until there are."""
+    async with exchange.database() as database, RecordProducer(exchange.kafka_login()) as producer:
+        while True:
+            rows = await database.fetch(WAITING, list(SENDERS))
+            if len(rows) >= count:
+                return [Waiting(*row) for row in rows[:count]]
+            made = list(
+                schedule.submissions(next(runs), max(100, (count - len(rows)) * 2), datetime.now(UTC))
+            )
+            for first in range(0, len(made), 500):
+                await producer.send([event.record for event in made[first : first + 500]])
+            await caught_up(exchange)
+
+
+def task_of(
+    exchange: RunningExchange, tokens: dict[str, str], events: list[Event], warm: list[Event]
+) -> Task:
+    """What the load and the probe are told."""
+    login = exchange.kafka_login()
+    assert login.username is not None and login.password is not None
+    return Task(exchange.url, tokens, login.bootstrap, login.username, login.password, warm, events)
+
+
+def pids(exchange: RunningExchange) -> Mapping[str, int]:
+    """The processes of an exchange by what they are."""
+    found = exchange.pids
+    servers = {name: found[name] for name in ("api", "notify", "kafka", "postgres")}
+    return {"worker": found["workers"][0], **servers}
+
+
+async def measure(
+    exchange: RunningExchange, folder: Path, door: str, rate: int, runs: Iterator[int]
+) -> dict[str, Any]:
+    """One rate through one door; raises AssertionError when events were not shown."""
+    run = next(runs)
+    asked = await waiting(exchange, schedule.answers_needed(rate, SECONDS), runs)
+    now, samples = datetime.now(UTC), int(SAMPLES_A_SECOND * SECONDS)
+    events = schedule.events(run, rate, SECONDS, asked, samples, now)
+    tokens = {sender: await exchange.token(sender) for sender in SENDERS}
+    task = folder / f"{door}-{rate}.task"
+    warm = list(schedule.submissions(next(runs), 64, now))
+    task.write_bytes(msgspec.msgpack.encode(task_of(exchange, tokens, events, warm)))
+    load, probe = Helper("load", task), Helper(f"probe_{door}", task)
+    try:
+        await asyncio.gather(load.start(), probe.start())
+        await caught_up(exchange)
+        cpu = figures.Cpu(pids(exchange))
+        start = time.monotonic() + 0.5
+        going = asyncio.gather(load.go(start), probe.go(start))
+        await asyncio.sleep(start + SECONDS - time.monotonic())
+        used = cpu.used()
+        lag = await behind(exchange)
+        sent, seen = await going
+    finally:
+        load.end()
+        probe.end()
+    assert seen["unseen"] <= len(events) // 100, f"{seen['unseen']} events were never shown"
+    return {
+        "door": door,
+        "rate": rate,
+        **seen["visible"],
+        "lag at end": lag,
+        "seen": seen,
+        "sent": sent,
+        "cpu": used,
+    }
+
+
+def row(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of the table."""
+    names = ("door", "rate", "count", "p50", "p95", "p99", "max", "lag at end")
+    shown = {name: found[name] for name in names}
+    shown |= {
+        "blur p50": found["seen"].get("blur", {}).get("p50", ""),
+        "acked p50": found["sent"]["acked"]["p50"],
+    }
+    shown |= {"acked p99": found["sent"]["acked"]["p99"], **found["cpu"]}
+    return shown | {
+        name: round(found[part]["cpu_s"], 1) for name, part in (("load", "sent"), ("probe", "seen"))
+    }
+
+
+async def test_how_soon_an_event_is_visible(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
+    began = time.monotonic()
+    runs = iter(range(SEED * 100, SEED * 100 + 99))
+    found = []
+    async with RunningExchange(tmp_path_factory.mktemp("latency"), workers=1) as exchange:
+        for rate in RATES:
+            for door in DOORS:
+                found.append(await measure(exchange, tmp_path, door, rate, runs))
+                print(figures.table([row(found[-1])]))
+    goals = [f"{door} {rate}/s: p99 <= {ms} ms" for (door, rate), ms in GOALS_MS.items()]
+    said = figures.environment(seed=SEED, seconds_a_rate=SECONDS, goals=goals)
+    rows = [row(one) for one in found]
+    print(figures.table(rows))
+    figures.keep("latency", rows, said, runs=found, took_s=round(time.monotonic() - began))
