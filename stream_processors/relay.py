@@ -24,6 +24,8 @@ from stream_processors.tail import Published, tail
 
 SQL = queries("stream_processors", "relay.sql")
 GROUPS = 4
+PACE_S = 0.05  # after a small step: each is a durable commit that the batches' own commits wait beside
+SMALL = 200  # facts; after more than these the next step follows at once
 
 
 class Relay:
@@ -53,19 +55,21 @@ class Relay:
                 published = await tail(self._login, ends, frozenset(self._lanes))
                 while True:
                     self._wake.clear()
-                    if not await self._step(connection, producer, published):
+                    if not (moved := await self._step(connection, producer, published)):
                         await woken(self._wake, IDLE_S)
+                    elif moved < SMALL:
+                        await asyncio.sleep(PACE_S)
 
     async def _step(
         self, connection: asyncpg.Connection, producer: AIOKafkaProducer, published: Published
-    ) -> bool:
-        """Publish what is pending and move the positions; whether there was anything."""
+    ) -> int:
+        """Publish what is pending and move the positions; how many facts that were."""
         positions = await connection.fetch(SQL["positions"], self._lanes)
         rows = await connection.fetch(
             SQL["pending"], *columns([(r["lane"], r["next_seq"]) for r in positions])
         )
         if not rows:
-            return False
+            return 0
         readers = frozenset(r["id"] for r in await connection.fetch(SQL["feedback_readers"]))
         sent = [
             await _send(producer, row["lane"], row["lane_seq"], out)
@@ -79,7 +83,7 @@ class Relay:
             ends[place] = max(ends.get(place, 0), done.offset + 1)
         await self._move(connection, rows, ends)
         metrics.RELAYED.inc(len(rows))
-        return True
+        return len(rows)
 
     async def _dead(self, connection: asyncpg.Connection, row: Any) -> dict[str, Any] | None:
         if row["type"] != "record-refused":
