@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from producers.producer import RecordProducer
 from tests.benchmarks import figures
 from tests.benchmarks.latency import schedule
-from tests.benchmarks.latency.schedule import SENDERS, Event, Waiting
+from tests.benchmarks.latency.running import caught_up, mixed, pids
+from tests.benchmarks.latency.schedule import SENDERS, Event
 from tests.benchmarks.latency.talk import Helper, Task
 from tests.support.lag import behind
-from tests.support.running import RunningExchange, until
+from tests.support.running import RunningExchange
 
 RATES = [int(r) for r in os.environ.get("BENCH_RATES", "200,500,1000").split(",")]
 DOORS = os.environ.get("BENCH_DOORS", "http,sse").split(",")
@@ -31,37 +31,7 @@ SEED = 23
 WARM_RATE, WARM_S = 200, 20.0
 """Before the first figure: the broker's machine code and every connection's statements are made."""
 GOALS_MS = {("http", 500): 50.0, ("http", 1000): 100.0}
-WAITING = """
-select r.id, r.sender, h.hop, h.recipient from referral r join hop h on h.referral_id = r.id
-where h.status = 'requested' and r.sender = any ($1::text[]) order by r.id
-"""
 pytestmark = [pytest.mark.real, pytest.mark.long]
-
-
-async def caught_up(exchange: RunningExchange) -> float:
-    """Seconds until nothing is left to apply."""
-    began = time.monotonic()
-
-    async def no_lag() -> bool:
-        return await behind(exchange) == 0
-
-    await until(no_lag, timeout_s=120, every_s=0.05)
-    return time.monotonic() - began
-
-
-async def waiting(exchange: RunningExchange, count: int, runs: Iterator[int]) -> list[Waiting]:
-    """So many referrals that wait for an answer; new ones are sent until there are."""
-    async with exchange.database() as database, RecordProducer(exchange.kafka_login()) as producer:
-        while True:
-            rows = await database.fetch(WAITING, list(SENDERS))
-            if len(rows) >= count:
-                return [Waiting(*row) for row in rows[:count]]
-            made = list(
-                schedule.submissions(next(runs), max(100, (count - len(rows)) * 2), datetime.now(UTC))
-            )
-            for first in range(0, len(made), 500):
-                await producer.send([event.record for event in made[first : first + 500]])
-            await caught_up(exchange)
 
 
 def task_of(
@@ -73,24 +43,14 @@ def task_of(
     return Task(exchange.url, tokens, login.bootstrap, login.username, login.password, warm, events)
 
 
-def pids(exchange: RunningExchange) -> Mapping[str, int]:
-    """The processes of an exchange by what they are."""
-    found = exchange.pids
-    servers = {name: found[name] for name in ("api", "notify", "kafka", "postgres")}
-    return {"worker": found["workers"][0], **servers}
-
-
 async def measure(
     exchange: RunningExchange, folder: Path, door: str, rate: int, runs: Iterator[int], seconds: float
 ) -> dict[str, Any]:
     """One rate through one door: how soon events were visible, and what everything used meanwhile."""
-    run = next(runs)
-    asked = await waiting(exchange, schedule.answers_needed(rate, seconds), runs)
-    now, samples = datetime.now(UTC), int(SAMPLES_A_SECOND * seconds)
-    events = schedule.events(run, rate, seconds, asked, samples, now)
+    events = await mixed(exchange, rate, seconds, runs, int(SAMPLES_A_SECOND * seconds))
     tokens = {sender: await exchange.token(sender) for sender in SENDERS}
     task = folder / f"{door}-{rate}.task"
-    warm = list(schedule.submissions(next(runs), 64, now))
+    warm = list(schedule.submissions(next(runs), 64, datetime.now(UTC)))
     task.write_bytes(msgspec.msgpack.encode(task_of(exchange, tokens, events, warm)))
     load, probe = Helper("load", task), Helper(f"probe_{door}", task)
     try:
