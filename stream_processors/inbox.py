@@ -22,6 +22,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
 from avro_schemas import topics
+from infra import crash_points
 from infra.kafka import KafkaLogin
 from stream_processors import metrics
 from stream_processors.decode import Raw
@@ -109,6 +110,7 @@ class Inbox(Generic[T]):
                     records = [r for r in read if (r.raw.topic, r.raw.partition) not in again]
                     records = await self._admitted(consumer, records)
                     if records:
+                        crash_points.here("inbox.read")
                         self._writing = asyncio.create_task(self._write(records))
                     await self._commit(consumer)
                     await self._look_for_released()
@@ -141,13 +143,14 @@ class Inbox(Generic[T]):
         return records
 
     async def _settle(self, consumer: AIOKafkaConsumer) -> frozenset[Place]:
-        """Wait for the batch being written and follow what it did; the places that must be read again first."""
+        """Wait for the batch being written and follow what it did; the places whose next batch must wait."""
         if self._writing is None:
             return frozenset()
         writing, self._writing = self._writing, None
         applied = await writing
+        crash_points.here("inbox.applied")
         await self._follow(consumer, applied)
-        return frozenset(applied.gaps)
+        return frozenset({*applied.gaps, *applied.stops})
 
     async def _drop(self) -> None:
         """On the way out: what is not committed is rolled back and read again by whoever comes next."""
@@ -184,6 +187,7 @@ class Inbox(Generic[T]):
         self._stopped.clear()
         assigned = frozenset(consumer.assignment())
         starts = await UNTIL_IT_IS.on(may_pass)(starting_offsets, consumer, self._login, self._pool, assigned)
+        crash_points.here("inbox.assigned")
         for partition, start in starts.items():
             if isinstance(start, Stopped):
                 await self._stop(consumer, partition, start)
@@ -224,11 +228,12 @@ class Inbox(Generic[T]):
         metrics.FACTS.inc(applied.facts)
         metrics.REJECTED.inc(applied.rejected)
         metrics.DEAD_LETTERS.inc(applied.dead)
+        metrics.PARKED.inc(applied.parked)
         metrics.GAPS.inc(len(applied.gaps))
         for (topic, partition), offset in applied.next_offsets.items():
             self._positions[TopicPartition(topic, partition)] = offset
         self._gaps = {p: o for p, o in self._gaps.items() if applied.next_offsets.get(p, o) == o}
-        for place, why in self._guard.failed(applied.failed).items():
+        for place, why in applied.stops.items():
             await self._stop(consumer, TopicPartition(*place), why, held=True)
         for place, offset in applied.gaps.items():
             await self._look_again(consumer, TopicPartition(*place), offset)
@@ -251,8 +256,10 @@ class Inbox(Generic[T]):
             return
         self._committed_at = time.monotonic()
         mine = {p: o for p, o in self._positions.items() if p in consumer.assignment()}
+        crash_points.here("inbox.hinting")
         with contextlib.suppress(KafkaError, ValueError):
             await consumer.commit(mine)
+            crash_points.here("inbox.hinted")
 
 
 class _Reassigned(ConsumerRebalanceListener):  # type: ignore[misc]
