@@ -7,7 +7,7 @@ PEERS := .venv-bench
 JARS := build/java
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types fast bench chaos lock docs clean
+.PHONY: help install demo test check lint types fast mutants bench chaos lock docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ types: install
 
 fast: install
 	$(BIN)/pytest -q tests/unit tests/contract
+
+mutants: install ## plant every known bug in a copy; its named check must see it (MUTANTS="--random 6", see tests/mutants)
+	$(BIN)/python -m tests.mutants.run $(MUTANTS)
 
 chaos: install ## kill -9 under load, tens of thousands of simulated runs, other long failure runs
 	$(BIN)/pytest -m long tests/chaos tests/simulation
