@@ -38,6 +38,7 @@ class Relay:
         self._group = group
         self._lanes = [n for n in range(LANES) if n % GROUPS == group]
         self._wake = asyncio.Event()
+        self._moved = 0
 
     async def run(self) -> None:
         """For ever: take the lock, scan the tail, publish; after any failure let go and begin anew."""
@@ -58,21 +59,21 @@ class Relay:
                 crash_points.here("relay.scanned")
                 while True:
                     self._wake.clear()
-                    if not (moved := await self._step(connection, producer, published)):
+                    if not await self._step(connection, producer, published):
                         await woken(self._wake, IDLE_S)
-                    elif moved < SMALL:
+                    elif self._moved < SMALL:
                         await asyncio.sleep(PACE_S)
 
     async def _step(
         self, connection: asyncpg.Connection, producer: AIOKafkaProducer, published: Published
-    ) -> int:
-        """Publish what is pending and move the positions; how many facts that were."""
+    ) -> bool:
+        """Publish what is pending and move the positions; whether there was anything."""
         positions = await connection.fetch(SQL["positions"], self._lanes)
         rows = await connection.fetch(
             SQL["pending"], *columns([(r["lane"], r["next_seq"]) for r in positions])
         )
         if not rows:
-            return 0
+            return False
         crash_points.here("relay.selected")
         readers = frozenset(r["id"] for r in await connection.fetch(SQL["feedback_readers"]))
         sent = [
@@ -89,8 +90,9 @@ class Relay:
         crash_points.here("relay.published")
         await self._move(connection, rows, ends)
         crash_points.here("relay.moved")
-        metrics.RELAYED.inc(len(rows))
-        return len(rows)
+        self._moved = len(rows)
+        metrics.RELAYED.inc(self._moved)
+        return True
 
     async def _dead(self, connection: asyncpg.Connection, row: Any) -> dict[str, Any] | None:
         if row["type"] != "record-refused":
