@@ -142,6 +142,7 @@ def _lifespan(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await found.audit.close()
             await found.producer.close()
             await database.close()
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from api.audit import Audit
 from api.changes import Changes
 from api.database import Database
 from api.key_sets import KeySets
@@ -63,6 +64,7 @@ class Context:
         self.producer = producer
         self.changes = Changes(database)
         self.limits = Limits()
+        self.audit = Audit(database)
         self.key_sets = KeySets()
         self.recent = Recent()
 

@@ -92,6 +92,12 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def auditing(self) -> AsyncIterator[asyncpg.Connection]:
+        """A transaction of the audit's own: it may add records and read its chain."""
+        async with self._session("api", "begin") as connection:
+            yield connection
+
+    @asynccontextmanager
     async def asking(self) -> AsyncIterator[asyncpg.Connection]:
         """A transaction in which changes.py asks for one organization after another."""
         async with self._session("api", "begin read only") as connection:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from api import auth, policy, problems
+from api import audit, auth, policy, problems
 from api.context import context
 from api.database import DatabaseAway
 from api.principal import Principal
@@ -34,9 +34,17 @@ def guarded(route: Route, page_problem: PageProblem | None = None) -> StarletteR
         request.state.door = route.door
         try:
             await _admit(request, route)
-            return await route.handler(request)
+            response = await route.handler(request)
         except Exception as error:  # every failure becomes one declared problem
-            return await respond(request, as_problem(error), page_problem)
+            response = await respond(request, as_problem(error), page_problem)
+        if not audit.is_audited(route):
+            return response
+        try:
+            await context(request).audit.keep(audit.record_of(request, route, response.status_code))
+        except DatabaseAway as error:
+            if response.status_code < 500:
+                return await respond(request, as_problem(error), page_problem)
+        return response
 
     return StarletteRoute(route.path, endpoint, methods=[route.method], name=f"{route.method} {route.path}")
 

@@ -85,6 +85,7 @@ class Frame:
         request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
         has_body = "content-length" in sent or "transfer-encoding" in sent
         body = Body(receive)
+        scope.setdefault("state", {})["request_id"] = request_id
 
         async def framed(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -3,6 +3,8 @@
 Comes in: a principal and an action. Goes out: yes or no. Who sees which object is views.py; never a database.
 """
 
+from typing import Literal
+
 from api.principal import Principal
 from infra.scopes import SCOPES
 from referrals.words import OrganizationType
@@ -30,6 +32,23 @@ ACTIONS: dict[str, str] = {
     "consent": "consents.write",
     "screen": "screenings.write",
     "measure": "measures.read",
+}
+
+
+# action -> FHIR AuditEvent.action: create, update, execute; whatever is not listed reads.
+OPERATIONS: dict[str, Literal["C", "R", "U", "D", "E"]] = {
+    "log-in": "E",
+    "log-out": "E",
+    "submit": "C",
+    "screen": "C",
+    "amend": "U",
+    "cancel": "U",
+    "respond": "U",
+    "assign": "U",
+    "link": "U",
+    "authorize": "U",
+    "capacity": "U",
+    "consent": "U",
 }
 
 

@@ -5,7 +5,10 @@ Must never hold a secret other than the session's CSRF token.
 
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct
+
+from api.looks import Looks
 
 
 class Principal(Struct, frozen=True, kw_only=True):
@@ -14,7 +17,7 @@ class Principal(Struct, frozen=True, kw_only=True):
     `user` is the user's id (a UUID as text) or the client id: what envelopes and history name as the actor.
     `role`, `email` and `user_name` are a person's, empty for a client. `csrf` and `session` (the hash of the
     cookie) are set for a browser alone; pages put `csrf` into every form as the field `csrf`. `credential` is
-    the hash of what was presented, to see later whether it still holds.
+    the hash of what was presented, to see later whether it still holds. `looks` is what the request has shown.
     """
 
     organization: str
@@ -29,6 +32,7 @@ class Principal(Struct, frozen=True, kw_only=True):
     user_name: str = ""
     csrf: str | None = None
     session: bytes | None = None
+    looks: Looks = msgspec.field(default_factory=Looks)
 
     @property
     def channel(self) -> str:

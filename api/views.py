@@ -15,6 +15,7 @@ from api.grants import ALL, DISCREET, FIELDS, GRANTS, PROHIBITED, PROHIBITED_CON
 from api.principal import Principal
 from referrals import clocks, words
 from referrals.consent import Asked, Records, cover, release, terms, verdict
+from referrals.ids import consent_id
 from referrals.permitting import asked_of
 from referrals.state import OUTCOME_WITHHELD, Hop, Referral
 from referrals.submission import Consent, Submission
@@ -35,6 +36,7 @@ class Seen(Struct, frozen=True):
 # Viewers whose turn it is or was; viewers who are told of an outcome that the consent releases.
 RECEIVERS = frozenset({"holder", "offered", "past", "withheld"})
 TOLD = frozenset({"sender", "payer", "hub"})
+OWN_RIGHT = frozenset({"sender", "operator"})
 OVER = frozenset({HopStatus.COMPLETED, HopStatus.FAILED})
 SERVED = OPEN_HOP - {HopStatus.REQUESTED} | {HopStatus.COMPLETED, HopStatus.FAILED}
 
@@ -93,6 +95,7 @@ def referral(principal: Principal, seen: Seen) -> dict[str, Any] | None:
     kind = kind_of(principal, seen)
     if kind is None:
         return None
+    look(principal, seen, kind)
     grant = GRANTS[kind]
     if kind == "payer-before":
         seen = _as_left(seen, principal.organization)
@@ -110,6 +113,15 @@ def referral(principal: Principal, seen: Seen) -> dict[str, Any] | None:
             return out | {"flags": [f for f in out["flags"] if f != OUTCOME_WITHHELD]}
         return _without_outcome(out, any(h.status in OVER and not h.passed_on for h in seen.state.hops))
     return out
+
+
+def look(principal: Principal, seen: Seen, kind: str) -> None:
+    """Put on record that the principal sees the referral as that kind of viewer, and by which right."""
+    state, said = seen.state, seen.submission.consent.id
+    basis = kind
+    if kind not in OWN_RIGHT:
+        basis = f"consent {consent_id(state.sender, said)}" if said else "consent said with it"
+    principal.looks.referral(state.id, state.sender, state.person_key, kind, basis)
 
 
 def _told_by(state: Referral) -> bool:
