@@ -15,6 +15,7 @@ from api.changes import Changes
 from api.database import Database
 from api.limits import Limits
 from api.principal import Principal
+from api.readiness import Readiness
 from infra.kafka import KafkaLogin
 from infra.settings import Settings
 from producers.envelope import Record
@@ -62,6 +63,7 @@ class Context:
         self.producer = producer
         self.changes = Changes(database)
         self.limits = Limits()
+        self.readiness = Readiness(database.url, kafka)
         self.recent = Recent()
 
     @property

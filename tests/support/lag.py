@@ -2,15 +2,28 @@
 
 import asyncio
 from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
+import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from avro_schemas import topics
+from infra.kafka import KafkaLogin
 from infra.kafka_identity import partition_counts
-from tests.support.running import RunningExchange
 
 
-async def behind(exchange: RunningExchange, names: Collection[str] = ()) -> int:
+class Watched(Protocol):
+    """Servers as their administrator reaches them."""
+
+    def kafka_login(self) -> KafkaLogin:
+        """The broker's administrator."""
+
+    def database(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        """The owner's connection."""
+
+
+async def behind(exchange: Watched, names: Collection[str] = ()) -> int:
     """Log end - next offset, summed over the named topics, or over all that the exchange consumes."""
     counts = await asyncio.to_thread(partition_counts, exchange.kafka_login())
     wanted = names or [t for t in counts if t in topics.consumed() or topics.sender_of(t)]
@@ -27,7 +40,7 @@ async def behind(exchange: RunningExchange, names: Collection[str] = ()) -> int:
     return sum(end - done.get(place, 0) for place, end in ends.items())
 
 
-async def relayed(exchange: RunningExchange) -> bool:
+async def relayed(exchange: Watched) -> bool:
     """Whether everything in history is published."""
     async with exchange.database() as database:
         return bool(
