@@ -15,6 +15,9 @@ Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 CHANNEL = "refex"  # content-free: whoever is woken asks again, under its own role
 
+# A process that is frozen or cut off must not keep its locks, nor the server work on for one that has gone.
+LEFT_ALONE = {"idle_in_transaction_session_timeout": "30s", "client_connection_check_interval": "5s"}
+
 ROLES = {"worker": "refex_writer", "relay": "refex_relay", "reader": "refex_reader", "api": "refex_api"}
 
 
@@ -30,16 +33,17 @@ async def pool(url: str, part: str, min_size: int = 1, max_size: int = 4) -> asy
     )
 
 
-async def connect(url: str, part: str) -> asyncpg.Connection:
-    """One session of its own, for locks and LISTEN."""
-    return await asyncpg.connect(url, server_settings=session_settings(part), timeout=5)
+async def connect(url: str, part: str, statement_s: float | None = None) -> asyncpg.Connection:
+    """One session of its own, for locks and LISTEN; `statement_s`: how long it waits for any answer."""
+    settings = session_settings(part)
+    return await asyncpg.connect(url, server_settings=settings, timeout=5, command_timeout=statement_s)
 
 
 def session_settings(part: str) -> dict[str, str]:
     """What every session of a part starts with; jit is off: our queries are short."""
     settings = {"application_name": f"refex-{part}", "jit": "off", "timezone": "UTC"}
     if part in ROLES:
-        settings["role"] = ROLES[part]
+        settings |= {"role": ROLES[part]} | LEFT_ALONE
     return settings
 
 
