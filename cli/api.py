@@ -13,7 +13,7 @@ from cli.keeping import Keeping
 from infra import crash_points
 from infra.settings import settings
 
-SEND_BUFFER = 256 * 1024  # what the system keeps for one who does not read; else it grows to megabytes each
+SEND_BUFFER = 64 * 1024  # what the system keeps for one who does not read; else it grows to megabytes each
 DEMO_CBOS = ("harvest-food-bank", "safe-harbor-housing", "open-road-rides")
 
 
