@@ -215,6 +215,6 @@ async def test_the_api_leaves_in_time_and_keeps_what_it_acknowledged(running: Se
     async def all_there() -> bool:
         async with running.database() as database:
             query = "select count(*) from referral where id = any ($1::uuid[])"
-            return await database.fetchval(query, acknowledged) == len(acknowledged)
+            return int(await database.fetchval(query, acknowledged)) == len(acknowledged)
 
     await until(all_there, timeout_s=60)
