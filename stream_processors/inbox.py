@@ -78,7 +78,6 @@ class Inbox(Generic[T]):
         self._login = login
         self._pool = pool
         self._step = step
-        self._slot = slot
         self._membership = Membership(member(GROUP, slot), slot)
         self._pattern = pattern
         self._writing: asyncio.Task[Applied] | None = None
@@ -168,7 +167,7 @@ class Inbox(Generic[T]):
                 **self._login.aiokafka(),
                 group_id=GROUP,
                 group_instance_id=self._membership.name,
-                client_id=f"{GROUP}-{self._slot}",
+                client_id=self._membership.name,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 partition_assignment_strategy=[RangePartitionAssignor],
