@@ -88,7 +88,7 @@ async def _events(
                     async with context(request).database.reading(principal) as connection:
                         positions, found = await changed(connection, principal, positions)
             except DatabaseAway:
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(random.uniform(0.5, 1.5))
                 continue
             if len(found) > BACKLOG:
                 yield ServerSentEvent(data="{}", event="overflow", id=cursors.encode(positions))
