@@ -21,8 +21,8 @@ LEFT_ALONE = {"idle_in_transaction_session_timeout": "30s", "client_connection_c
 ROLES = {"worker": "refex_writer", "relay": "refex_relay", "reader": "refex_reader", "api": "refex_api"}
 
 
-async def pool(url: str, part: str, min_size: int = 1, max_size: int = 4) -> asyncpg.Pool:
-    """A pool of sessions named `refex-<part>` under the part's role (architecture 12)."""
+async def pool(url: str, part: str, min_size: int = 0, max_size: int = 4) -> asyncpg.Pool:
+    """A pool of sessions named `refex-<part>` under the part's role (architecture 12); opened while it is away."""
     return await asyncpg.create_pool(
         url,
         min_size=min_size,

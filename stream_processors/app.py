@@ -55,7 +55,7 @@ def build(config: Settings) -> faust.App:
         broker_heartbeat_interval=3.0,
         stream_wait_empty=False,
         datadir=datadir,
-        Worker=leaving.Worker,
+        Worker=leaving.worker(login),
     )
     ROLES[config.worker_role](app, config, login)
     well = health.Health(_database(config), login)

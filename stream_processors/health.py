@@ -52,8 +52,8 @@ class Health:
         return {"postgres": postgres, "kafka": kafka}
 
     def alive(self) -> bool:
-        """Whether the loop turned lately."""
-        return time.monotonic() - self._beat < DEAD_S
+        """Whether the loop turned lately; before it has begun there is nothing to be dead."""
+        return self._loop is None or time.monotonic() - self._beat < DEAD_S
 
     def ready(self) -> dict[str, str]:
         """What the worker needs, and whether it is there; asked from another thread."""
