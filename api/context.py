@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from api.changes import Changes
 from api.database import Database
+from api.key_sets import KeySets
 from api.limits import Limits
 from api.principal import Principal
 from api.readiness import Readiness
@@ -68,6 +69,7 @@ class Context:
         self.streams = Streams()
         self.measuring = asyncio.Semaphore(2)  # each reads up to 100,000 referrals into memory
         self.readiness = Readiness(database.url, kafka)
+        self.key_sets = KeySets()
         self.recent = Recent()
 
     @property

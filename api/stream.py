@@ -32,8 +32,10 @@ SQL = queries("api", "stream.sql")
 BACKLOG = 256
 HEARTBEAT_S = 15
 SEND_S = 10
-AT_LEAST_S = 0.4
+SOONEST_S, EACH_S, LATEST_S = 0.02, 0.005, 0.4
+"""Between two looks of one viewer: at least, more for each open stream (all look 200 times a second), at most."""
 RECHECK_S = 5.0
+
 Positions = list[int]
 
 
@@ -96,8 +98,13 @@ async def _events(
             for number, row in enumerate(found, 1):
                 last = cursors.encode(positions) if number == len(found) else None
                 yield ServerSentEvent(data=msgspec.json.encode(row).decode(), event="referral", id=last)
-            await asyncio.sleep(AT_LEAST_S)
+            await asyncio.sleep(pause(context(request).streams.open))
     yield ServerSentEvent(data="{}", event="closed")
+
+
+def pause(streams: int) -> float:
+    """Seconds between two looks of one viewer while so many streams are open."""
+    return min(LATEST_S, max(SOONEST_S, EACH_S * streams))
 
 
 async def changed(

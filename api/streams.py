@@ -23,9 +23,14 @@ class Streams:
         self._open: Counter[str] = Counter()
         self.looking = asyncio.Semaphore(LOOKS)
 
+    @property
+    def open(self) -> int:
+        """How many are open."""
+        return self._open.total()
+
     def enter(self, user: str) -> None:
         """Take a place; raises the 429 when there is none."""
-        if self._open.total() >= MAX_STREAMS or self._open[user] >= MAX_PER_USER:
+        if self.open >= MAX_STREAMS or self._open[user] >= MAX_PER_USER:
             wait = str(random.randint(5, 15))  # not all of them back in the same second
             raise Problem("too-many", "too many open streams; close one", headers={"Retry-After": wait})
         self._open[user] += 1
