@@ -33,6 +33,9 @@ MEMBERS = 50
 PEOPLE = 997
 PATIENCE_S = 90.0
 AT_ONCE = 200  # sends of one door on their way; a door that is shut must not fill the memory
+WAITING = (
+    "select recipient, referral_id from hop where status = 'requested' offset floor(random() * 50) limit 1"
+)
 AWAY = (
     OSError,
     TimeoutError,
@@ -64,7 +67,6 @@ class Traffic:
         self._random = random.Random(seed)
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._cbos = [o["id"] for o in exchange.organizations if o["type"] == "cbo"]
 
     async def __aenter__(self) -> "Traffic":
         per_door = self._rate / (len(KAFKA) + len(HTTP) / 2)
@@ -207,14 +209,14 @@ class Traffic:
 
     async def _answers(self) -> None:
         """Community organizations accept, and every second one completes, what waits for them."""
-        async for number in self._ticks(2):
-            cbo = self._cbos[number % len(self._cbos)]
+        async for number in self._ticks(5):
             try:
-                async with self._exchange.http(cbo) as http:
-                    found = await http.get("/v1/referrals", params={"status": "requested", "limit": "5"})
-                    for item in found.json()["items"] if found.status_code == 200 else ():
-                        await self._answer(http, cbo, UUID(item["id"]), number % 2 == 0)
-            except httpx.HTTPError:
+                async with self._exchange.database() as database:
+                    hops = await database.fetch(WAITING)
+                for hop in hops:
+                    async with self._exchange.http(hop["recipient"]) as http:
+                        await self._answer(http, hop["recipient"], hop["referral_id"], number % 2 == 0)
+            except AWAY:
                 await asyncio.sleep(0.5)
 
     async def _answer(self, http: httpx.AsyncClient, cbo: str, referral: UUID, whole: bool) -> None:
