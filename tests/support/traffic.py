@@ -34,7 +34,7 @@ PEOPLE = 997
 PATIENCE_S = 90.0
 AT_ONCE = 200  # sends of one door on their way; a door that is shut must not fill the memory
 WAITING = (
-    "select recipient, referral_id from hop where status = 'requested' offset floor(random() * 50) limit 1"
+    "select recipient, referral_id from hop where status = 'requested' offset (random() * 50)::int limit 1"
 )
 AWAY = (
     OSError,
