@@ -32,6 +32,10 @@ from tests.support.traffic import AWAY, Traffic, now
 SEED = int(os.environ.get("CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 JUDGED = ("L1", "L2", "L3", "L4", "L5", "L7", "L8")
 HOOKED = "valley-care-plan"
+BURIED = """
+select topic, reason, count(*) as n from dead_letter
+where topic not like 'intake.%' or topic = 'intake.api' or reason not in ('undecodable', 'unknown-schema') group by 1, 2
+"""
 QUEUES = """
 select (select count(*) from deadline where due_at <= now() and sent_at is null)
     + (select count(*) from person_unlinked)
@@ -163,12 +167,14 @@ class Rig:
         checked = {rule: rules[rule]["checked"] for rule in JUDGED}
         async with self.exchange.database() as database:
             words = await violations(database, self.exchange.kafka_login(), self._acked)
+            buried = await database.fetch(BURIED)
             unseen = await database.fetch("select id::text from delivery where delivered_at is not null")
         lost = {r["id"] for r in unseen} - self.hook.ids
         self.tell("verdict", checked=checked, violations=found, audit=words)
         self._write(name, checked, found)
         examples = {rule: rules[rule]["examples"] for rule, n in found.items() if n}
         assert not examples and not words, (examples, words)
+        assert not buried, f"dead letters that no sender made: {[dict(r) for r in buried]}"
         assert not lost, f"{len(lost)} deliveries are marked as received that no receiver has"
         assert all(checked.values()), f"a rule that looked at nothing proves nothing: {checked}"
         return found
