@@ -40,8 +40,8 @@ types: install
 fast: install
 	$(BIN)/pytest -q tests/unit tests/contract
 
-chaos: install ## kill -9 under load and other long failure runs
-	$(BIN)/pytest -m long tests/chaos
+chaos: install ## kill -9 under load and other long failure runs, about an hour (docs/chaos.md)
+	$(BIN)/pytest -s -m long tests/chaos
 
 bench: install $(PEERS)/.installed $(JARS)/.built ## measured figures, as ratios where they compare (needs mvn for the Java peers)
 	BENCH_PEERS=$(CURDIR)/$(PEERS)/bin/python BENCH_JARS=$(CURDIR)/$(JARS) $(BIN)/pytest -s -m long tests/benchmarks

@@ -149,13 +149,12 @@ async def bad_input(rig: Rig, count: int) -> None:
     before = await effects(rig)
     again = await log_of(rig, topics.intake(SENDER))
     chance.shuffle(again)
-    readable = [record for record in again if record.value[:1] == b"\x00" and b"garbage" not in record.value]
     async with RecordProducer(rig.exchange.kafka_login(SENDER), "again", timeout_s=30) as producer:
-        for start in range(0, len(readable), AT_ONCE):
-            await producer.send(readable[start : start + AT_ONCE])
+        for start in range(0, len(again), AT_ONCE):
+            await producer.send(again[start : start + AT_ONCE])
     await rig.settled()
     assert await effects(rig) == before, "a whole topic sent again has no effect"
-    rig.tell("whole topic again", records=len(readable))
+    rig.tell("whole topic again", records=len(again))
 
 
 async def test_core_doubled_reordered_late_input_ends_as_one_delivery_in_order(core: Rig) -> None:
