@@ -73,6 +73,7 @@ class Traffic:
         doors: list[Awaitable[None]] = [self._kafka(who, per_door) for who in KAFKA]
         doors += [self._http(who, per_door / 2) for who in HTTP]
         doors += [self._answers(), self._coverage(), self._garbage(), self._time()]
+        await asyncio.gather(*(self._exchange.token(who) for who in HTTP))  # before anything is broken
         self._tasks = [asyncio.ensure_future(door) for door in doors]
         return self
 
