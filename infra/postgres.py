@@ -15,8 +15,14 @@ Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 CHANNEL = "refex"  # content-free: whoever is woken asks again, under its own role
 
-# A process that is frozen or cut off must not keep its locks, nor the server work on for one that has gone.
-LEFT_ALONE = {"idle_in_transaction_session_timeout": "30s", "client_connection_check_interval": "5s"}
+PAUSED_S = 15
+"""A worker that stands still inside a transaction (stopped, swapped out, cut off) keeps its locks no longer than this:
+half as long again as its Kafka session, after which others read its partitions and need those lanes."""
+
+# Whoever is cut off without a word is found out within 25 seconds, not after the two hours of the system's default.
+KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+# And the server does not work on at a long query for one that has gone.
+GONE = {"client_connection_check_interval": "5s"}
 
 ROLES = {"worker": "refex_writer", "relay": "refex_relay", "reader": "refex_reader", "api": "refex_api"}
 
@@ -41,9 +47,11 @@ async def connect(url: str, part: str, statement_s: float | None = None) -> asyn
 
 def session_settings(part: str) -> dict[str, str]:
     """What every session of a part starts with; jit is off: our queries are short."""
-    settings = {"application_name": f"refex-{part}", "jit": "off", "timezone": "UTC"}
+    settings = {"application_name": f"refex-{part}", "jit": "off", "timezone": "UTC", **KEEPALIVE}
+    if part == "worker":
+        settings["idle_in_transaction_session_timeout"] = f"{PAUSED_S}s"
     if part in ROLES:
-        settings |= {"role": ROLES[part]} | LEFT_ALONE
+        settings |= {"role": ROLES[part]} | GONE
     return settings
 
 

@@ -32,9 +32,7 @@ Holes = frozenset[store.Place]
 NO_HOLES: Holes = frozenset()
 LIMITS = Limits()
 TRANSIENT_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
-TRANSIENT_STATES = frozenset(
-    {"25P03", "25P04"}
-)  # our transaction was ended because we did nothing for too long
+PAUSED_TOO_LONG = "25P03"  # Postgres ended a transaction that stood still: what it did is void
 WAITS = (asyncpg.InterfaceError, OSError, TimeoutError, store.Overtaken, store.Rebuilding, Overdrawn)
 
 
@@ -173,5 +171,5 @@ def is_transient(error: Exception) -> bool:
     if isinstance(error, asyncpg.UniqueViolationError):
         return error.table_name is not None and error.table_name.startswith("inbox")
     if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "")[:2] in TRANSIENT_CLASSES or error.sqlstate in TRANSIENT_STATES
+        return (error.sqlstate or "")[:2] in TRANSIENT_CLASSES or error.sqlstate == PAUSED_TOO_LONG
     return isinstance(error, WAITS)

@@ -22,6 +22,7 @@ TRY_S = 2.0  # another process holds the lock: each try is a new session, so not
 FIRST_S, LAST_S = 0.5, 5.0
 WELL_S = 10.0
 STATEMENT_S = 60.0
+HOLDS_NO_LONGER = "set idle_session_timeout = '60s'"  # a holder that is frozen: then another takes its place
 log = structlog.get_logger()
 
 
@@ -55,6 +56,7 @@ async def held(url: str, part: str, lock: str, *numbers: int) -> AsyncIterator[a
     """A session that holds an advisory lock (a query that tries for it), or None while another process does."""
     connection = await connect(url, part, STATEMENT_S)
     try:
+        await connection.execute(HOLDS_NO_LONGER)
         yield connection if await connection.fetchval(lock, *numbers) else None
     finally:
         await connection.close(timeout=2)
