@@ -16,6 +16,7 @@ from cli import ledger_topics, rebuild
 from cli.common import FILE, Exchange, find, json_option, print_json, print_table, run, wants_json
 from cli.ledger_checks import Rule
 from cli.ledger_topics import Offsets
+from infra.audit import verify
 from infra.postgres import connect
 from stream_processors.inbox import GROUP
 from stream_processors.rebuild import RebuildError
@@ -27,7 +28,7 @@ RULES = {
     "L3": "recorded, and not in the ledger",
     "L4": "versions with gaps, illegal steps",
     "L5": "rows and published facts that a replay of history does not give",
-    "L6": "audit chains",
+    "L6": "audit records changed, facts sealed by none",
     "L7": "rows of another tenant than their channel's",
     "L8": "offsets committed in Kafka beyond Postgres",
 }
@@ -81,6 +82,7 @@ async def evaluate(exchange: Exchange, paths: Sequence[Path], replay: bool = Tru
             found["L2"] = await checks.doubled(connection)
             found["L4"] = await checks.legal(connection)
             found["L7"] = await checks.tenants(connection, bool(paths))
+            found["L6"] = await _audited(connection)
             found["L8"] = await checks.ahead(connection, offsets.committed) if kafka else None
             found["L5"] = await _replayed(exchange, connection) if replay else None
             if replay and kafka:
@@ -92,6 +94,13 @@ async def evaluate(exchange: Exchange, paths: Sequence[Path], replay: bool = Tru
             await transaction.rollback()
     finally:
         await connection.close()
+
+
+async def _audited(connection: asyncpg.Connection) -> Rule:
+    """L6: every chain of the audit follows from its start, and every fact is sealed once, as it was written."""
+    proof = await verify.prove(connection, [])
+    named = [f"{wrong.where}: {wrong.what}" for wrong in proof.wrong]
+    return Rule(proof.records + proof.facts, len(named), named[: checks.NAMED])
 
 
 async def _replayed(exchange: Exchange, connection: asyncpg.Connection) -> Rule:

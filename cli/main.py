@@ -16,6 +16,7 @@ from infra.settings import SettingsError
 COMMANDS = {
     "api": "cli.api:api",
     "asyncapi": "cli.asyncapi:asyncapi",
+    "audit": "cli.audit:audit",
     "dead-letters": "cli.dead_letters:dead_letters",
     "demo": "cli.demo:demo",
     "doctor": "cli.doctor:doctor",

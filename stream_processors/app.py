@@ -18,8 +18,9 @@ from avro_schemas import registry, topics
 from infra import crash_points, kafka
 from infra.postgres import pool
 from infra.settings import Settings, settings
-from stream_processors import metrics
+from stream_processors import health, leaving
 from stream_processors.careful import Careful
+from stream_processors.checkpoints import Checkpoints
 from stream_processors.coverage import CoverageTeller
 from stream_processors.exchange import Exchange
 from stream_processors.inbox import Inbox
@@ -40,8 +41,6 @@ def build(config: Settings) -> faust.App:
     datadir = config.data_path / "faust" / f"{config.worker_role}-{config.worker_slot}"
     datadir.mkdir(parents=True, exist_ok=True)
     registry.adopt(config.schema_registry_url)
-    if config.metrics_port:
-        metrics.serve(config.host, config.metrics_port)
     app = faust.App(
         f"refex-{config.worker_role}",
         broker=f"kafka://{login.bootstrap}",
@@ -57,8 +56,13 @@ def build(config: Settings) -> faust.App:
         broker_heartbeat_interval=3.0,
         stream_wait_empty=False,
         datadir=datadir,
+        Worker=leaving.worker(login),
     )
     ROLES[config.worker_role](app, config, login)
+    well = health.Health(_database(config), login)
+    _serve(app, "Health", well.run)
+    if config.metrics_port:
+        health.serve(well, config.host, config.metrics_port)
     return app
 
 
@@ -99,6 +103,7 @@ def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
     _serve(app, "Relays", relay)
     _serve(app, "Timers", lambda: Timers(url, login).run())
     _serve(app, "Coverage", lambda: CoverageTeller(url, login).run())
+    _serve(app, "Checkpoints", lambda: Checkpoints(url, config).run())
     _serve(app, "Linker", lambda: Linker(url, login).run())
 
 

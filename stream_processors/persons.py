@@ -4,10 +4,6 @@ Comes in: the submissions of a batch, an open transaction. Goes out: People for 
 a submission is found by the next. Sealed bytes are carried here, opened only by the rule that compares.
 """
 
-import contextlib
-import os
-import secrets
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -33,15 +29,7 @@ def match_secret(config: Settings) -> bytes:
     """The key of the match keys: REFEX_MATCH_KEY, else a file of the data directory, made on first use."""
     if config.match_key:
         return config.match_key.encode()
-    path = config.data_path / "match.key"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        with tempfile.NamedTemporaryFile(dir=path.parent) as made:  # 0600; whole before it has its name
-            made.write(secrets.token_bytes(32))
-            made.flush()
-            with contextlib.suppress(FileExistsError):
-                os.link(made.name, path)
-    return path.read_bytes()
+    return made_once(config.data_path / "match.key")
 
 
 async def linked(connection: Connection, persons: Iterable[UUID]) -> dict[UUID, frozenset[UUID]]:

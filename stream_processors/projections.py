@@ -122,6 +122,9 @@ NOT_PROJECTIONS: dict[str, str] = {
     "session": "the API's own",
     "access_token": "the API's own",
     "assertion_used": "the API's own",
+    "audit_chain": "where each chain of the audit ends",
+    "audit_record": "the audit itself",
+    "audit_disclosure": "the audit's index of who was shown whose data",
     "idempotency": "the API's own",
     "schema_migration": "which migrations ran",
 }

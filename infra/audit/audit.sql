@@ -30,3 +30,6 @@ from history where lane = $1 and lane_seq > $2 order by lane_seq
 
 -- name: lanes
 select lane, seq, audited_from from lane order by lane
+
+-- name: try_lock
+select pg_try_advisory_lock(hashtext('refex-checkpoints'))
