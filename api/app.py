@@ -142,13 +142,8 @@ def _lifespan(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-<<<<<<< HEAD
             await found.audit.close()
-            await found.producer.close()
-            await database.close()
-=======
             await asyncio.gather(found.producer.close(), database.close(), found.readiness.close())
->>>>>>> main
 
     return lifespan
 

@@ -67,13 +67,10 @@ class Context:
         self.producer = producer
         self.changes = Changes(database)
         self.limits = Limits()
-<<<<<<< HEAD
         self.audit = Audit(database)
-=======
         self.streams = Streams()
         self.measuring = asyncio.Semaphore(2)  # each reads up to 100,000 referrals into memory
         self.readiness = Readiness(database.url, kafka)
->>>>>>> main
         self.key_sets = KeySets()
         self.recent = Recent()
 

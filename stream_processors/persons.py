@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 from msgspec import structs
 
+from infra.keyfiles import made_once
 from infra.postgres import Connection, queries
 from infra.settings import Settings
 from referrals import commands as c
