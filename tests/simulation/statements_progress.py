@@ -119,15 +119,20 @@ def newly_due(tx: Transaction) -> list[Row]:
     return [r | {"sender": (tx.get("referral", r["referral_id"]) or {})["sender"]} for r in due[:1000]]
 
 
-@statement(TIMERS, "set_barrier")
-async def set_barrier(
-    tx: Transaction, referrals: Sequence[UUID], kinds: Sequence[str], barriers: Sequence[str]
-) -> None:
-    for referral, kind, barrier in zip(referrals, kinds, barriers, strict=True):
-        await tx.lock("deadline", referral, kind)
-        row = tx.get("deadline", referral, kind)
-        if row is not None and row["barrier"] is None and row["sent_at"] is None:
-            await tx.put("deadline", row | {"barrier": barrier})
+@written(TIMERS, "set_barrier")
+def set_barrier(sql: str) -> Handler:
+    compares = "d.generation = due.generation" in sql
+
+    async def run(tx: Transaction, *columns: Sequence[Any]) -> None:
+        for referral, kind, generation, barrier in zip(*columns, strict=True):
+            await tx.lock("deadline", referral, kind)
+            row = tx.get("deadline", referral, kind)
+            if row is None or row["barrier"] is not None or row["sent_at"] is not None:
+                continue
+            if not compares or row["generation"] == generation:
+                await tx.put("deadline", row | {"barrier": barrier})
+
+    return run
 
 
 @written(TIMERS, "ready")
