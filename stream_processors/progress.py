@@ -49,12 +49,12 @@ async def starting_offsets(
     partitions = sorted(new)
     who = await asyncio.to_thread(identity, login, {p.topic for p in partitions})
     first = await consumer.beginning_offsets(partitions)
-    last = await consumer.end_offsets(partitions)
     topics, numbers = [p.topic for p in partitions], [p.partition for p in partitions]
     starts, ids = [first[p] for p in partitions], [who.topics[p.topic] for p in partitions]
     await pool.execute(SQL["first_seen"], topics, numbers, starts, ids, who.cluster)
     rows = await pool.fetch(SQL["rows"], topics, numbers)
     found = {TopicPartition(r["topic"], r["partition"]): r for r in rows}
+    last = await consumer.end_offsets(partitions)  # after the rows, which another worker may still have moved
     judged = {p: judge(dict(found[p]), p.topic, who, first[p], last[p]) for p in partitions}
     well = [p for p, start in judged.items() if not isinstance(start, Stopped)]
     await pool.execute(SQL["goes_on"], [p.topic for p in well], [p.partition for p in well])

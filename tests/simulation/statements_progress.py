@@ -41,8 +41,10 @@ def progress_rows(tx: Transaction, topics: Sequence[str], numbers: Sequence[int]
 
 
 @statement(PROGRESS, "goes_on")
-def goes_on(tx: Transaction, topics: Sequence[str], numbers: Sequence[int]) -> None:
-    """Nothing that stopped goes on here."""
+async def goes_on(tx: Transaction, topics: Sequence[str], numbers: Sequence[int]) -> None:
+    for row in progress_rows(tx, topics, numbers):
+        if row["stopped"] is not None and not row["held"]:
+            await tx.put("progress", row | {"stopped": None})
 
 
 @statement(PROGRESS, "stop")
@@ -50,6 +52,11 @@ async def stop(tx: Transaction, topic: str, number: int, why: str, held: bool) -
     row = tx.get("progress", topic, number)
     if row is not None:
         await tx.put("progress", row | {"stopped": why, "held": row["held"] or held})
+
+
+@statement(PROGRESS, "released")
+def released(tx: Transaction, topics: Sequence[str], numbers: Sequence[int]) -> list[Row]:
+    return [row for row in progress_rows(tx, topics, numbers) if row["stopped"] is None]
 
 
 @statement(RELAY, "try_lock")
