@@ -18,8 +18,9 @@ from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
 from stream_processors import store
 from stream_processors.capacity import settled
-from stream_processors.decode import Arrival, Poison, Raw, poison, read
+from stream_processors.decode import Arrival, Poison, poison, read
 from stream_processors.progress import fresh
+from stream_processors.runs import Consumed, Run, flat, runs
 from stream_processors.service_record import Overdrawn
 from stream_processors.world import WorldKeeper
 
@@ -51,7 +52,7 @@ class Exchange:
         self._world = WorldKeeper()
         self.unread: set[tuple[str, int, int]] = set()
 
-    def read(self, raw: Raw) -> Arrival | Poison:
+    def read(self, raw: Consumed) -> Arrival | Poison:
         """What a record says; pure, so it may run while another batch commits. What fails us here is ours to mend."""
         if self.unread and (raw.topic, raw.partition, raw.offset) in self.unread:
             return poison(raw, Bad.QUARANTINED, f"reading it ends the process; {NEXT_STEP[Bad.QUARANTINED]}")
@@ -60,22 +61,22 @@ class Exchange:
         except Exception as error:
             return poison(raw, Bad.OUR_FAILURE, f"{type(error).__name__}: {NEXT_STEP[Bad.OUR_FAILURE]}")
 
-    async def apply(self, batch: Sequence[Raw], holes: Holes = NO_HOLES) -> Applied:
+    async def apply(self, batch: Sequence[Consumed], holes: Holes = NO_HOLES) -> Applied:
         """Read and write one batch."""
-        return await self.write([self.read(raw) for raw in batch], holes)
+        return await self.write(runs(self.read(raw) for raw in batch), holes)
 
-    async def write(self, records: Sequence[Arrival | Poison], holes: Holes = NO_HOLES) -> Applied:
+    async def write(self, batch: Sequence[Run[Arrival | Poison]], holes: Holes = NO_HOLES) -> Applied:
         """One batch in one transaction. A record that fails us is found alone and becomes a dead letter.
 
         `holes`: where the broker has shown twice that offsets do not exist, so step over them.
         """
         try:
-            return await self._transaction(records, holes)
+            return await self._transaction(batch, holes)
         except Exception as error:
             self._world.forget()
             if is_transient(error):
                 raise
-            return await self._one_by_one(records, error, holes)
+            return await self._one_by_one(list(flat(batch)), error, holes)
 
     async def _one_by_one(
         self, records: Sequence[Arrival | Poison], error: Exception, holes: Holes
@@ -83,11 +84,11 @@ class Exchange:
         if len(records) == 1:
             detail = f"{type(error).__name__}: {NEXT_STEP[Bad.OUR_FAILURE]}"
             raw = records[0].raw
-            done = await self._transaction([poison(raw, Bad.OUR_FAILURE, detail)], holes)
+            done = await self._transaction(runs([poison(raw, Bad.OUR_FAILURE, detail)]), holes)
             return done._replace(failed={(raw.topic, raw.partition): done.dead})
         middle = len(records) // 2
-        first = await self.write(records[:middle], holes)
-        second = await self.write(records[middle:], holes)
+        first = await self.write(runs(records[:middle]), holes)
+        second = await self.write(runs(records[middle:]), holes)
         return Applied(
             first.next_offsets | second.next_offsets,
             first.records + second.records,
@@ -98,13 +99,11 @@ class Exchange:
             Counter(first.failed) + Counter(second.failed),
         )
 
-    async def _transaction(self, records: Sequence[Arrival | Poison], holes: Holes) -> Applied:
+    async def _transaction(self, batch: Sequence[Run[Arrival | Poison]], holes: Holes) -> Applied:
         async with self._pool.acquire() as connection:
             async with connection.transaction():
-                before = await store.lock_progress(
-                    connection, {(r.raw.topic, r.raw.partition) for r in records}
-                )
-                taken, after, gaps = fresh(records, before, holes)
+                before = await store.lock_progress(connection, {run.place for run in batch})
+                taken, after, gaps = fresh(batch, before, holes)
                 work = None
                 if taken:
                     loaded = await store.load(connection, taken, self._match_secret)

@@ -73,7 +73,7 @@ async def test_the_engine_against_the_limit_and_its_peers(services: EmbeddedServ
     ]
     for number in range(ROUNDS):
         for who, (task, manifest) in entrants:
-            found.append(await rounds.drain(who, task, manifest, number))
+            found.append(await rounds.drain(who, task, manifest, number, services.pids))
     said = report.environment(records=RECORDS, rounds=ROUNDS, seed=SEED, peers=[who.name for who in peers()])
     print(report.table(list(report.write(Path("build/bench"), "engine", found, "limit", said))))
     assert len(found) == ROUNDS * len(entrants)

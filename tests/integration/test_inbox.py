@@ -15,10 +15,10 @@ from infra.kafka import KafkaLogin
 from infra.migrate import migrate
 from infra.postgres import pool
 from stream_processors import store
-from stream_processors.decode import Raw
 from stream_processors.exchange import Applied
 from stream_processors.inbox import Inbox
-from stream_processors.progress import Place, fresh
+from stream_processors.progress import fresh
+from stream_processors.runs import Consumed, Place, Run
 from tests.support.engine import login_of, make_topic
 
 pytestmark = pytest.mark.real
@@ -28,7 +28,7 @@ TOPIC, TRANSACTIONS, EACH = "holes", 6, 1500
 class Seen(NamedTuple):
     """A record that says nothing but where it stood."""
 
-    raw: Raw
+    raw: Consumed
 
 
 class Tally:
@@ -37,13 +37,13 @@ class Tally:
     def __init__(self, connections: asyncpg.Pool) -> None:
         self._pool = connections
 
-    def read(self, raw: Raw) -> Seen:
+    def read(self, raw: Consumed) -> Seen:
         return Seen(raw)
 
-    async def write(self, records: Sequence[Seen], holes: frozenset[Place]) -> Applied:
+    async def write(self, batch: Sequence[Run[Seen]], holes: frozenset[Place]) -> Applied:
         async with self._pool.acquire() as connection, connection.transaction():
-            before = await store.lock_progress(connection, {(r.raw.topic, r.raw.partition) for r in records})
-            taken, after, gaps = fresh(records, before, holes)
+            before = await store.lock_progress(connection, {run.place for run in batch})
+            taken, after, gaps = fresh(batch, before, holes)
             offsets = [r.raw.offset for r in taken]
             await connection.execute("insert into tally select unnest($1::bigint[])", offsets)
             await store.save_progress(connection, before, after)

@@ -7,22 +7,26 @@ from typing import NamedTuple
 import asyncpg
 import uvloop
 
+from infra.copying import copy, temporary
 from infra.postgres import pool, queries
 from stream_processors import store
-from stream_processors.decode import Raw
 from stream_processors.exchange import Applied
 from stream_processors.inbox import Inbox
-from stream_processors.progress import Place, fresh
+from stream_processors.progress import fresh
+from stream_processors.runs import Consumed, Place, Run
 from tests.benchmarks.engine.task import task
-from tests.benchmarks.engine.workload import FIELDS, Row, row
+from tests.benchmarks.engine.workload import Row, row
 
 SQL = queries("tests.benchmarks.engine", "write.sql")
+SAID = "said"
+COLUMNS = """event_id uuid, referral_id uuid, seq int, type text, status text, organization text, contract text,
+    at timestamptz, payload bytea"""
 
 
 class Read(NamedTuple):
     """A record and its row, None when it is poison."""
 
-    raw: Raw
+    raw: Consumed
     row: Row | None
 
 
@@ -34,19 +38,20 @@ class Rows:
         self._left = records
         self.done = asyncio.Event()
 
-    def read(self, raw: Raw) -> Read:
+    def read(self, raw: Consumed) -> Read:
         try:
             return Read(raw, row(raw.value or b""))
         except ValueError:
             return Read(raw, None)
 
-    async def write(self, records: Sequence[Read], holes: frozenset[Place]) -> Applied:
+    async def write(self, batch: Sequence[Run[Read]], holes: frozenset[Place]) -> Applied:
         async with self._pool.acquire() as connection, connection.transaction():
-            before = await store.lock_progress(connection, {(r.raw.topic, r.raw.partition) for r in records})
-            taken, after, gaps = fresh(records, before, holes)
+            before = await store.lock_progress(connection, {run.place for run in batch})
+            taken, after, gaps = fresh(batch, before, holes)
             rows = {r.row[0]: r.row for r in taken if r.row is not None}
-            await connection.execute(SQL["step"], *store.columns(list(rows.values()), len(FIELDS)))
-            dead = [(*r.raw[:3], r.raw.value) for r in taken if r.row is None]
+            await copy(connection, SAID, rows.values())
+            await connection.execute(SQL["step_copied"])
+            dead = [(r.raw.topic, r.raw.partition, r.raw.offset, r.raw.value) for r in taken if r.row is None]
             if dead:
                 await connection.execute(SQL["insert_dead"], *store.columns(dead))
             await store.save_progress(connection, before, after)
@@ -59,7 +64,7 @@ class Rows:
 async def main() -> None:
     """Until all records of the run are written."""
     run = task()
-    async with await pool(run.dsn, "worker") as connections:
+    async with await pool(run.dsn, "worker", prepare=temporary(SAID, COLUMNS)) as connections:
         step = Rows(connections, run.records)
         inbox = asyncio.create_task(Inbox(run.login, connections, step, 0, f"^{run.topic}$").run())
         await asyncio.wait({inbox, asyncio.create_task(step.done.wait())}, return_when="FIRST_COMPLETED")
