@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from infra import crash_points
 from stream_processors import trial
 from stream_processors.runs import Consumed, Place, Run, flat
 
@@ -34,12 +35,17 @@ class Careful:
             yield
             return
         suspects = [raw for raw in flat(batch) if self._suspected(raw)] if self._suspects else []
-        for raw in await trial.deadly(suspects, self._reader):
+        deadly = await trial.deadly(suspects, self._reader)
+        if suspects:
+            crash_points.here("careful.tried")
+        for raw in deadly:
             place = (raw.topic, raw.partition, raw.offset)
             log.error("a record kills its reader and is quarantined unread", place=place)
             self._unread.add(place)
         self._mark.write_bytes(_ranges(batch))
+        crash_points.here("careful.marked")
         yield
+        crash_points.here("careful.read")
         self._mark.write_bytes(b"")
 
     def _suspected(self, raw: Consumed) -> bool:

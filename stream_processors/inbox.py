@@ -21,6 +21,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
 from avro_schemas import topics
+from infra import crash_points
 from infra.kafka import KafkaLogin
 from stream_processors import metrics
 from stream_processors.exchange import Applied, is_transient
@@ -106,6 +107,7 @@ class Inbox(Generic[T]):
                     again = await self._settle(consumer)
                     batch = await self._admitted(consumer, [run for run in read if run.place not in again])
                     if batch:
+                        crash_points.here("inbox.read")
                         self._writing = asyncio.create_task(self._write(batch))
                     await self._commit(consumer)
                     await self._look_for_released()
@@ -146,6 +148,7 @@ class Inbox(Generic[T]):
             return frozenset()
         writing, self._writing = self._writing, None
         applied = await writing
+        crash_points.here("inbox.applied")
         await self._follow(consumer, applied)
         return frozenset(applied.gaps)
 
@@ -184,6 +187,7 @@ class Inbox(Generic[T]):
         self._stopped.clear()
         assigned = frozenset(consumer.assignment())
         starts = await UNTIL_IT_IS.on(may_pass)(starting_offsets, consumer, self._login, self._pool, assigned)
+        crash_points.here("inbox.assigned")
         for partition, start in starts.items():
             if isinstance(start, Stopped):
                 await self._stop(consumer, partition, start)
@@ -251,8 +255,10 @@ class Inbox(Generic[T]):
             return
         self._committed_at = time.monotonic()
         mine = {p: o for p, o in self._positions.items() if p in consumer.assignment()}
+        crash_points.here("inbox.hinting")
         with contextlib.suppress(KafkaError, ValueError):
             await consumer.commit(mine)
+            crash_points.here("inbox.hinted")
 
 
 class _Reassigned(ConsumerRebalanceListener):  # type: ignore[misc]
