@@ -71,12 +71,14 @@ class Inbox(Generic[T]):
         pattern: str = PATTERN,
         limits: Limits = LIMITS,
         reading: Reading = _unmarked,
+        group: str = GROUP,
     ) -> None:
         self._login = login
         self._pool = pool
         self._step = step
         self._slot = slot
         self._pattern = pattern
+        self._group = group
         self._writing: asyncio.Task[Applied] | None = None
         self._open: set[TopicPartition] = set()
         self.reassigned = True
@@ -162,9 +164,9 @@ class Inbox(Generic[T]):
         return _Started(
             AIOKafkaConsumer(
                 **self._login.aiokafka(),
-                group_id=GROUP,
-                group_instance_id=f"{GROUP}-{socket.gethostname()}-{self._slot}",
-                client_id=f"{GROUP}-{self._slot}",
+                group_id=self._group,
+                group_instance_id=f"{self._group}-{socket.gethostname()}-{self._slot}",
+                client_id=f"{self._group}-{self._slot}",
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 partition_assignment_strategy=[RangePartitionAssignor],
