@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.benchmarks.engine.rounds import Run
 
+BUSY = {"own": "process", "postgres": "postgres", "broker": "kafka"}
 PACKAGES = ("aiokafka", "asyncpg", "fastavro", "faust-streaming", "uvloop", "msgspec")
 
 
@@ -56,10 +57,21 @@ def rows(runs: list[Run], to: str) -> list[dict[str, Any]]:
                 "from": round(least, 2),
                 "to": round(most, 2),
                 "cpu_s_per_million": round(statistics.median(r.cpu_seconds_per_million for r in own), 1),
+                **busy(own),
                 "rss_mb": round(max(r.rss_mb for r in own)),
             }
         )
     return made
+
+
+def busy(own: list[Run]) -> dict[str, float]:
+    """While it drained: CPU seconds a million of its processes, Postgres and the broker; how many cores that was."""
+    found = {}
+    for name, belongs in BUSY.items():
+        of_each = [sum(cpu for who, cpu in r.busy.items() if who.startswith(belongs)) for r in own]
+        found[name] = round(statistics.median(of_each), 1)
+    cores = [sum(r.busy.values()) * r.records_per_second / 1e6 for r in own]
+    return found | {"cores": round(statistics.median(cores), 2)}
 
 
 def table(found: list[Mapping[str, Any]]) -> str:

@@ -7,6 +7,7 @@ of everything that worked for it. Must never keep a figure whose tables are wron
 import asyncio
 import contextlib
 import os
+import re
 import resource
 import signal
 import sys
@@ -52,7 +53,7 @@ class Run(NamedTuple):
 
 def python(name: str, *arguments: str, binary: str = sys.executable) -> Contestant:
     """A contestant that is a module of this package."""
-    module = name.split(" ", maxsplit=1)[0]
+    module = re.split("[ ,]", name)[0]
     return Contestant(name, (binary, "-m", f"{HERE}.{module}", *arguments))
 
 
@@ -82,7 +83,7 @@ async def drain(
     owner = await asyncpg.connect(task.dsn)
     try:
         await owner.execute(SQL["clear"])
-        own = structs.replace(task, group=f"{task.group}-{who.name.replace(' ', '-')}-{number}")
+        own = structs.replace(task, group=f"{task.group}-{re.sub('[ ,]+', '-', who.name)}-{number}")
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         with tempfile.TemporaryDirectory() as folder:
             environment = os.environ | own.environment() | {"BENCH_DATADIR": folder}
