@@ -5,7 +5,7 @@ Must never drop a good record: what is cut off is read again when the partition 
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from stream_processors.decode import Poison
@@ -81,14 +81,6 @@ class PoisonGuard:
                 return known + n + 1, why
         lately.good(len(records) - 1 - (bad[-1] if bad else -1))
         return len(run.records), None
-
-    def failed(self, failures: Mapping[Place, int]) -> dict[Place, Stopped]:
-        """Where more of our own failures than the limit were found in one batch."""
-        return {
-            place: instruction(place, f"{count} records failed us in one batch")
-            for place, count in failures.items()
-            if self._limits.in_row and count >= self._limits.in_row
-        }
 
     def forget(self, place: Place) -> None:
         """The operator let it go on: count anew."""

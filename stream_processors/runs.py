@@ -46,22 +46,23 @@ class Placed(Protocol):
 
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 P = TypeVar("P", bound=Placed)
 _offset = attrgetter("offset")
 
 
-class Run(NamedTuple, Generic[T]):
+class Run(NamedTuple, Generic[T_co]):
     """What stands at these offsets of one (topic, partition); they ascend, and are a range when none is missing."""
 
     place: Place
     offsets: Sequence[int]
-    records: Sequence[T]
+    records: Sequence[T_co]
 
-    def part(self, start: int, end: int | None = None) -> "Run[T]":
+    def part(self, start: int, end: int | None = None) -> "Run[T_co]":
         """A slice of it."""
         return Run(self.place, self.offsets[start:end], self.records[start:end])
 
-    def since(self, offset: int) -> "Run[T]":
+    def since(self, offset: int) -> "Run[T_co]":
         """Without what stands before an offset."""
         return self if self.offsets[0] >= offset else self.part(bisect_left(self.offsets, offset))
 
