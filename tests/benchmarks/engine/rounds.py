@@ -23,6 +23,7 @@ import psutil  # type: ignore[import-untyped]
 from msgspec import structs
 
 from infra.postgres import queries
+from tests.benchmarks.engine.busy import Busy
 from tests.benchmarks.engine.task import Task
 from tests.benchmarks.engine.workload import PARTITIONS, Manifest
 
@@ -116,44 +117,25 @@ async def _watched(
     servers: Mapping[str, int],
 ) -> tuple[float, float, dict[str, float]]:
     """Records per second from when every process is at work to the last; the highest RSS in MB; who was busy."""
-    pids = {f"process {n}": p.pid for n, p in enumerate(started)} | dict(servers)
-    first: tuple[float, int, dict[str, float]] | None = None
+    first: tuple[float, int] | None = None
+    busy = Busy({f"process {n}": p.pid for n, p in enumerate(started)} | dict(servers))
     rss = 0.0
     async with asyncio.timeout(LONGEST_S):
         while True:
             moved, done = await owner.fetchrow(SQL["progress"], task.topic) or (0, 0)
             now = time.perf_counter()
             if first is None and moved >= (1 if len(started) == 1 else PARTITIONS):
-                first = (now, done, _cpu(pids))
+                first = (now, done)
+                busy.begin()
+            busy.look()
             if done >= task.records and first is not None:
-                return _between(first, (now, done, _cpu(pids)), rss)
+                records = done - first[1]
+                return records / max(now - first[0], 1e-9), rss, busy.per_million(records)
             with contextlib.suppress(psutil.Error):
                 rss = max(rss, *(psutil.Process(p.pid).memory_info().rss / 1e6 for p in started))
             if any(p.returncode not in (None, 0) for p in started):
                 raise TimeoutError
             await asyncio.sleep(0.02)
-
-
-def _between(
-    first: tuple[float, int, dict[str, float]], last: tuple[float, int, dict[str, float]], rss: float
-) -> tuple[float, float, dict[str, float]]:
-    records = last[1] - first[1]
-    busy = {name: round((last[2][name] - cpu) * 1e6 / max(records, 1), 1) for name, cpu in first[2].items()}
-    return records / max(last[0] - first[0], 1e-9), rss, busy
-
-
-def _cpu(pids: Mapping[str, int]) -> dict[str, float]:
-    """CPU seconds of each process and all its children, those that ended too."""
-    found = dict.fromkeys(pids, 0.0)
-    for name, pid in pids.items():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            root = psutil.Process(pid)
-            ended = root.cpu_times()
-            found[name] = ended.children_user + ended.children_system
-            for one in (root, *root.children(recursive=True)):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    found[name] += sum(one.cpu_times()[:2])
-    return found
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
