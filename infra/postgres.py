@@ -15,6 +15,13 @@ Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 CHANNEL = "refex"  # content-free: whoever is woken asks again, under its own role
 
+PAUSED_S = 15
+"""A worker that stands still inside a transaction (stopped, swapped out, cut off) keeps its locks no longer than this:
+half as long again as its Kafka session, after which others read its partitions and need those lanes."""
+
+# Whoever is cut off without a word is found out within 25 seconds, not after the two hours of the system's default.
+KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+
 ROLES = {"worker": "refex_writer", "relay": "refex_relay", "reader": "refex_reader", "api": "refex_api"}
 
 
@@ -53,7 +60,9 @@ async def connect(url: str, part: str) -> asyncpg.Connection:
 
 def session_settings(part: str) -> dict[str, str]:
     """What every session of a part starts with; jit is off: our queries are short."""
-    settings = {"application_name": f"refex-{part}", "jit": "off", "timezone": "UTC"}
+    settings = {"application_name": f"refex-{part}", "jit": "off", "timezone": "UTC", **KEEPALIVE}
+    if part == "worker":
+        settings["idle_in_transaction_session_timeout"] = f"{PAUSED_S}s"
     if part in ROLES:
         settings["role"] = ROLES[part]
     return settings
