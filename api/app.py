@@ -142,8 +142,7 @@ def _lifespan(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await found.producer.close()
-            await database.close()
+            await asyncio.gather(found.producer.close(), database.close(), found.readiness.close())
 
     return lifespan
 
@@ -155,6 +154,7 @@ async def _purge(database: Database) -> None:
         with contextlib.suppress(DatabaseAway):
             async with database.own() as connection:
                 await connection.execute(auth.SQL["purge_tokens"], now)
+                await connection.execute(auth.SQL["purge_assertions"], now)
                 await connection.execute(auth.SQL["purge_sessions"], now, now - auth.IDLE)
                 await connection.execute(auth.SQL["purge_keys"], now - KEEP_KEYS)
         await asyncio.sleep(PURGE_S)

@@ -13,7 +13,8 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
 from stream_processors import decode
-from stream_processors.decode import Arrival, Poison, Raw
+from stream_processors.decode import Arrival, Poison
+from stream_processors.runs import Consumed
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.processes import Process, current
 
@@ -64,7 +65,7 @@ class Log:
         self._wake()
         return entry
 
-    def read(self, raw: Raw) -> Arrival | Poison:
+    def read(self, raw: Consumed) -> Arrival | Poison:
         """What the product reads in a record, read once: the same bytes say the same."""
         place = (raw.topic, raw.partition, raw.offset)
         if place not in self._read:

@@ -137,8 +137,8 @@ def _kafka_first() -> contextlib.AbstractContextManager[Any]:
     read = Inbox._read
 
     async def early(self: Any, batch: Any) -> Any:
-        for raw in batch:
-            self._positions[TopicPartition(raw.topic, raw.partition)] = raw.offset + 1
+        for run in batch:
+            self._positions[TopicPartition(*run.place)] = run.offsets[-1] + 1
         return await read(self, batch)
 
     return _all(patch.object(Inbox, "_read", early), patch.object(inbox, "ADVISORY_COMMIT_S", 0.0))
