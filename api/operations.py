@@ -20,12 +20,13 @@ from starlette.responses import Response
 from api import metrics, openapi
 from api.bodies import answer
 from api.context import Context, context, principal_of
-from api.database import DatabaseAway
+from api.database import WHOLE, DatabaseAway
 from api.problems import Problem
 from infra.migrate import MigrationError, pending
 
 NAME = "referral-exchange"
 PATIENCE_S = 3.5
+REBUILDING = "being rebuilt; if that was cut short, run `refex rebuild --replace` again"
 
 
 async def livez(request: Request) -> Response:
@@ -36,7 +37,7 @@ async def livez(request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """Postgres and Kafka can be reached and the migrations are current; 503 says which is not."""
     database, kafka = await asyncio.gather(_database(context(request)), _kafka(context(request)))
-    checks = {"postgres": database[0], "migrations": database[1], "kafka": kafka}
+    checks = {"postgres": database[0], "migrations": database[1], "projections": database[2], "kafka": kafka}
     ready = all(text == "ok" for text in checks.values())
     headers = {} if ready else {"Retry-After": "2"}
     return answer(
@@ -44,15 +45,17 @@ async def readyz(request: Request) -> Response:
     )
 
 
-async def _database(found: Context) -> tuple[str, str]:
+async def _database(found: Context) -> tuple[str, str, str]:
     try:
-        async with found.database.aggregates() as connection:
+        async with found.database.state() as connection:
             todo = await pending(connection)
+            whole = await connection.fetchval(WHOLE) if not todo else True
     except DatabaseAway:
-        return "cannot be reached", "unknown"
+        return "cannot be reached", "unknown", "unknown"
     except (MigrationError, asyncpg.PostgresError) as error:
-        return "ok", f"cannot be read ({type(error).__name__}); run `refex migrate`"
-    return "ok", f"{len(todo)} to run; run `refex migrate`" if todo else "ok"
+        return "ok", f"cannot be read ({type(error).__name__}); run `refex migrate`", "unknown"
+    migrated = f"{len(todo)} to run; run `refex migrate`" if todo else "ok"
+    return "ok", migrated, "ok" if whole else REBUILDING
 
 
 async def _kafka(found: Context) -> str:

@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from api import auth, cursors, metrics
 from api.context import context, principal_of
-from api.database import DatabaseAway
+from api.database import DatabaseAway, Rebuilding
 from api.principal import Principal
 from api.problems import Problem
 from infra import waiting
@@ -86,7 +86,7 @@ async def _events(
                     checked_at = time.monotonic()
                 async with context(request).database.reading(principal) as connection:
                     positions, found = await changed(connection, principal, positions)
-            except DatabaseAway:
+            except (DatabaseAway, Rebuilding):
                 await asyncio.sleep(1.0)
                 continue
             if len(found) > BACKLOG:
