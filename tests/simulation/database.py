@@ -36,6 +36,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "person_unlinked": ("person_key",),
     "rejected_command": ("tenant", "event_id"),
     "dead_letter": ("id",),
+    "parked": ("id",),
     "delivery": ("id",),
     "organization": ("id",),
     "relay_position": ("lane",),

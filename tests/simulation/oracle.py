@@ -70,6 +70,7 @@ def _lost(tables: dict[str, Any], sent: Iterable[tuple[Entry, Any]]) -> Iterable
         elif place not in dead:
             yield f"L1 lost: {place} is poison and no dead letter"
     yield from (f"L1 our own failure: {p}" for p, r in dead.items() if r["reason"] == Bad.OUR_FAILURE)
+    yield from (f"L1 our own failure: {r['error']} at {r['topic']}" for r in tables["parked"].values())
 
 
 def _doubled(outcome: Outcome, history: list[Row]) -> Iterable[str]:

@@ -45,7 +45,7 @@ def fill(database: Database) -> None:
     for row in organization_rows():
         database.tables["organization"][row["id"],] = row
     for lane in range(ids.LANES):
-        database.tables["lane"][lane,] = {"lane": lane, "seq": 0}
+        database.tables["lane"][lane,] = {"lane": lane, "seq": 0, "parked": 0}
         database.tables["relay_position"][lane,] = {"lane": lane, "next_seq": 1}
     database.tables["directory_version"][True,] = {"one": True, "version": 0}
 

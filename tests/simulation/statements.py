@@ -13,7 +13,15 @@ from tests.simulation.database import Row, Transaction
 
 PACKAGE = "stream_processors"
 FILES = (
-    *("progress.sql", "store.sql", "consents.sql", "persons.sql", "coverage.sql", "receiving.sql"),
+    *(
+        "progress.sql",
+        "store.sql",
+        "parking.sql",
+        "consents.sql",
+        "persons.sql",
+        "coverage.sql",
+        "receiving.sql",
+    ),
     *("service_record.sql", "world.sql", "relay.sql", "timers.sql"),
 )
 Handler = Callable[..., Any]

@@ -1,4 +1,4 @@
-"""The statements of store.sql, as the simulated database does them."""
+"""The statements of store.sql and parking.sql, as the simulated database does them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from tests.simulation.statements import (
     written,
 )
 
-STORE = "store.sql"
+STORE, PARKING = "store.sql", "parking.sql"
 
 
 @written(STORE, "lock_progress")
@@ -37,7 +37,8 @@ def lock_lanes(sql: str) -> Handler:
     mode = lock_of(sql)
 
     async def run(tx: Transaction, lanes: Sequence[int]) -> list[Row]:
-        return await held(tx, "lane", [(lane,) for lane in sorted(lanes)], mode)
+        found = await held(tx, "lane", [(lane,) for lane in sorted(lanes)], mode)
+        return [row | {"rebuilding": False} for row in found]
 
     return run
 
@@ -232,7 +233,8 @@ def insert_deliveries(sql: str) -> Handler:
 @statement(STORE, "save_lanes")
 async def save_lanes(tx: Transaction, lanes: Sequence[int], numbers: Sequence[int]) -> None:
     for lane, number in zip(lanes, numbers, strict=True):
-        await tx.put("lane", {"lane": lane, "seq": number})
+        await tx.lock("lane", lane)
+        await tx.put("lane", (tx.get("lane", lane) or {"lane": lane}) | {"seq": number})
 
 
 @written(STORE, "save_progress")
@@ -250,3 +252,24 @@ def save_progress(sql: str) -> Handler:
         return done
 
     return run
+
+
+@statement(PARKING, "waiting")
+def waiting(tx: Transaction, kinds: Sequence[str], ids: Sequence[UUID]) -> list[Row]:
+    wanted = set(zip(kinds, ids, strict=True))
+    first = {(r["kind"], r["stream_id"]): r for r in reversed(list(tx.rows("parked")))}
+    return [row for key, row in first.items() if key in wanted]
+
+
+@written(PARKING, "park")
+def park(sql: str) -> Handler:
+    return inserting("parked")(sql)
+
+
+@statement(PARKING, "count_lanes")
+async def count_lanes(tx: Transaction, lanes: Sequence[int], more: Sequence[int]) -> None:
+    for lane, n in zip(lanes, more, strict=True):
+        await tx.lock("lane", lane)
+        row = tx.get("lane", lane)
+        if row is not None:
+            await tx.put("lane", row | {"parked": row["parked"] + n})
