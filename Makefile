@@ -48,6 +48,7 @@ chaos: install ## kill -9 under load, tens of thousands of simulated runs, other
 
 bench: install $(PEERS)/.installed $(JARS)/.built ## measured figures, as ratios where they compare (needs mvn for the Java peers)
 	BENCH_PEERS=$(CURDIR)/$(PEERS)/bin/python BENCH_JARS=$(CURDIR)/$(JARS) $(BIN)/pytest -s -m long tests/benchmarks
+	$(BIN)/python -m tests.benchmarks.page
 
 $(JARS)/.built: $(wildcard tests/benchmarks/engine/java/pom.xml tests/benchmarks/engine/java/src/main/java/bench/*.java)
 	mvn -q -B -f tests/benchmarks/engine/java/pom.xml -DbuildDirectory=$(CURDIR)/$(JARS) package

@@ -31,7 +31,8 @@ BACKLOG = 256
 MAX_STREAMS = 500
 MAX_PER_USER = 20
 HEARTBEAT_S = 15
-AT_LEAST_S = 0.4
+SOONEST_S, EACH_S, LATEST_S = 0.02, 0.005, 0.4
+"""Between two looks of one viewer: at least, more for each open stream (all look 200 times a second), at most."""
 RECHECK_S = 5.0
 _open: dict[str, int] = {}
 
@@ -95,8 +96,13 @@ async def _events(
             for number, row in enumerate(found, 1):
                 last = cursors.encode(positions) if number == len(found) else None
                 yield ServerSentEvent(data=msgspec.json.encode(row).decode(), event="referral", id=last)
-            await asyncio.sleep(AT_LEAST_S)
+            await asyncio.sleep(pause(sum(_open.values())))
     yield ServerSentEvent(data="{}", event="closed")
+
+
+def pause(streams: int) -> float:
+    """Seconds between two looks of one viewer while so many streams are open."""
+    return min(LATEST_S, max(SOONEST_S, EACH_S * streams))
 
 
 async def changed(
