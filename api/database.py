@@ -27,8 +27,8 @@ AWAY = (
     asyncpg.QueryCanceledError,
 )
 ASK_AS = (
-    "select exists (select from rebuilding), set_config('refex.organization', $1, true),"
-    " set_config('refex.organization_type', $2, true)"
+    "select exists (select from rebuilding), "
+    "set_config('refex.organization', $1, true), set_config('refex.organization_type', $2, true)"
 )
 WHOLE = "select not exists (select from rebuilding)"
 
