@@ -51,6 +51,14 @@ async def _nothing_to_reset(connection: object) -> None:
     """Every setting is local to its transaction, so that a returned connection needs no round trip."""
 
 
+async def _closed(pool: asyncpg.Pool) -> None:
+    try:
+        async with asyncio.timeout(2):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
+
+
 class Database:
     """Two pools: `refex-api` for callers and for the API's own tables, `refex-reader` for aggregates alone."""
 
@@ -74,12 +82,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection, without waiting for what hangs."""
-        for pool in self._pools.values():
-            try:
-                async with asyncio.timeout(2):
-                    await pool.close()
-            except TimeoutError:
-                pool.terminate()
+        await asyncio.gather(*map(_closed, self._pools.values()))
         self._pools.clear()
 
     @asynccontextmanager
@@ -114,16 +117,10 @@ class Database:
     @asynccontextmanager
     async def aggregates(self, patience_s: float | None = None) -> AsyncIterator[asyncpg.Connection]:
         """The reader's view of everything: for counts and measures, never for a row that leaves the API."""
-        async with self.state(patience_s) as connection:
-            if not await connection.fetchval(WHOLE):
-                raise Rebuilding
-            yield connection
-
-    @asynccontextmanager
-    async def state(self, patience_s: float | None = None) -> AsyncIterator[asyncpg.Connection]:
-        """The same while tables are being rebuilt: for what is asked of the database itself."""
         begin = "begin isolation level repeatable read read only"
         async with self._session("reader", begin, patience_s) as connection:
+            if not await connection.fetchval(WHOLE):
+                raise Rebuilding
             yield connection
 
     @asynccontextmanager
