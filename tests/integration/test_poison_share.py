@@ -10,6 +10,7 @@ from referrals import ids
 from stream_processors.decode import Raw
 from stream_processors.exchange import Exchange
 from stream_processors.poison import Limits, PoisonGuard
+from stream_processors.runs import runs
 from tests.integration.test_parking import CLINIC, MENDED, NOW, PLACE, TOPIC, Bench, submit
 from tests.integration.test_parking import bench as bench
 
@@ -41,7 +42,7 @@ async def deliver(bench: Bench, log: list[Raw]) -> bool:
     """As the inbox does it: read, admitted by the guard, written; whether it got to the end."""
     exchange, guard = Exchange(bench.pool), PoisonGuard(Limits())
     for start in range(0, len(log), AT_ONCE):
-        read = [exchange.read(raw) for raw in log[start : start + AT_ONCE]]
+        read = runs(exchange.read(raw) for raw in log[start : start + AT_ONCE])
         kept, stops = guard.admit(read)
         applied = await exchange.write(kept)
         assert applied.parked == 0
