@@ -56,7 +56,15 @@ class Deadline(NamedTuple):
     name: str
     generation: int
     due_at: datetime
-    event: ClockFact
+    type: type[ClockFact]
+    clock: Running
+    told: tuple[str, ...]
+
+    @property
+    def event(self) -> ClockFact:
+        """The fact that it came due."""
+        kind, hop = self.clock.kind, self.clock.hop
+        return self.type(kind=kind, generation=self.generation, due_at=self.due_at, told=self.told, hop=hop)
 
 
 class NextAction(NamedTuple):
@@ -142,8 +150,7 @@ def _deadline(clock: Running, share: float, event: type[ClockFact], told: tuple[
     due = clock.at(share)
     generation = clock.number if clock.number is not None else int((due - EPOCH).total_seconds())
     name = clock.kind + ("" if clock.kind == HOLD_REVIEW else STAGES[event])
-    made = event(kind=clock.kind, generation=generation, due_at=due, told=told, hop=clock.hop)
-    return Deadline(name, generation, due, made)
+    return Deadline(name, generation, due, event, clock, told)
 
 
 def _told(*organizations: str) -> tuple[str, ...]:

@@ -39,6 +39,14 @@ class Standing(NamedTuple):
     position: Vector | tuple[()]
 
 
+class Row(NamedTuple):
+    """What of a standing follows from the directory's row alone."""
+
+    service: Service
+    limits: Limits
+    position: Vector | tuple[()]
+
+
 class Seen(NamedTuple):
     """What the rules and parts of standing look at; `taken` places of the capacity stated now."""
 
@@ -155,12 +163,13 @@ class Standings:
         self.records: MutableMapping[Owner, Record] = {} if records is None else records
         self.taken: MutableMapping[Places, int] = {} if taken is None else taken
         self._known: dict[date, dict[str, Standing]] = {}
+        self._rows: dict[str, Row] = {}
         self._shared = False
 
     def child(self) -> "Standings":
         """The same, to change without changing this one."""
         made = Standings(self.policy, ChainMap({}, self.records), ChainMap({}, self.taken))
-        made._known, made._shared = self._known, True
+        made._known, made._shared, made._rows = self._known, True, self._rows
         return made
 
     def on(self, day: date) -> dict[str, Standing]:
@@ -173,7 +182,10 @@ class Standings:
 
     def of(self, service: Service, day: date) -> Standing:
         """How a service stands that day."""
-        made = self.on(day)[service.id] = standing(self.seen(service, day), service)
+        row = self._rows.get(service.id)
+        if row is None or row.service is not service:
+            row = self._rows[service.id] = Row(service, limits(service), position(service))
+        made = self.on(day)[service.id] = standing(self.seen(service, day), service, row)
         return made
 
     def seen(self, service: Service, day: date) -> Seen:
@@ -212,9 +224,9 @@ def _own(mapping: MutableMapping[K, V]) -> Mapping[K, V]:
     return cast(ChainMap[K, V], mapping).maps[0]
 
 
-def standing(at: Seen, service: Service) -> Standing:
-    """The standing of one service."""
-    always = (limits(service), position(service))
+def standing(at: Seen, service: Service, row: Row | None = None) -> Standing:
+    """The standing of one service; `row`: what is known of it already."""
+    always = row[1:] if row else (limits(service), position(service))
     for name, objects in SHUT:
         if (detail := objects(at, service)) is not None:
             return Standing(service, ExcludedBy(name, detail), {}, 0.0, *always)

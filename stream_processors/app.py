@@ -15,7 +15,7 @@ from faust.types.auth import AuthProtocol
 from mode import Service
 
 from avro_schemas import registry, topics
-from infra import kafka
+from infra import garbage, kafka
 from infra.postgres import pool
 from infra.settings import Settings, settings
 from stream_processors import metrics
@@ -84,6 +84,7 @@ def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
     async def consume() -> None:
         async with await pool(url, "worker") as connections:
             exchange = Exchange(connections, secret)
+            garbage.for_batches()
             limits = Limits(config.poison_in_row, config.poison_share)
             reading = Careful(marks / f"{config.worker_slot}.reading", exchange.unread).reading
             inbox = Inbox(login, connections, exchange, config.worker_slot, limits=limits, reading=reading)
