@@ -17,6 +17,7 @@ from api import metrics
 from api.changes import Outcome
 from api.context import context, principal_of
 from api.problems import Problem
+from infra import crash_points
 from infra.postgres import queries
 from producers.envelope import Record, Said
 from producers.producer import BrokerAway
@@ -52,6 +53,7 @@ async def ask(request: Request, body: bytes) -> Ask:
     async with context(request).database.writing(principal) as connection:
         await connection.execute(SQL["claim_key"], principal.organization, event, digest)
         row = await connection.fetchrow(SQL["key"], principal.organization, event)
+    crash_points.here("api.asked")
     if row is None or row["body_sha256"] != digest:
         raise Problem("key-reused")
     outcome = None
@@ -90,6 +92,7 @@ async def publish(request: Request, records: Sequence[Record]) -> None:
         sending.add_done_callback(_gave_up)
         raise BrokerAway("the broker did not acknowledge in time; try again")
     sending.result()
+    crash_points.here("api.published")
     for record in records:
         metrics.PUBLISHED.labels(record.topic).inc()
 

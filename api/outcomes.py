@@ -16,6 +16,7 @@ from api.changes import Outcome
 from api.context import context, principal_of
 from api.problems import Problem, not_found
 from api.reading import load
+from infra import crash_points
 from producers.envelope import Record
 from referrals.errors import NEXT_STEP
 
@@ -46,6 +47,7 @@ async def settle(request: Request, asked: events.Ask, record: Record, referral: 
     if outcome is None:
         await events.publish(request, [record])
         outcome = await events.outcome(request, record.event_id)
+        crash_points.here("api.settled")
     principal = principal_of(request)
     async with context(request).database.reading(principal) as connection:
         seen = await load(connection, principal, referral)

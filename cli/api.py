@@ -9,6 +9,7 @@ import click
 
 from avro_schemas import registry
 from cli.keeping import Keeping
+from infra import crash_points
 from infra.settings import settings
 
 DEMO_CBOS = ("harvest-food-bank", "safe-harbor-housing", "open-road-rides")
@@ -26,6 +27,7 @@ def api() -> None:
         raise click.UsageError(
             "set REFEX_DATABASE_URL and REFEX_KAFKA_BOOTSTRAP, or run `refex up` for everything here"
         )
+    crash_points.armed()
     registry.adopt(configured.schema_registry_url)
     app = build(configured)
     if configured.demo:

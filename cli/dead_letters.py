@@ -12,6 +12,7 @@ import click
 
 from avro_schemas import codec
 from cli.common import Exchange, find, json_option, note, print_json, print_table, run, wants_json
+from infra import crash_points
 from infra.postgres import queries
 from producers.envelope import Record
 from producers.producer import RecordProducer
@@ -102,7 +103,9 @@ async def _replay(exchange: Exchange, wanted: list[UUID] | None) -> tuple[list[U
                 async with connection.transaction():
                     row = await connection.fetchrow(SQL["take"], id)
                     if row is not None:
+                        crash_points.here("dead-letters.taken")
                         await producer.send([_record(row)])
+                        crash_points.here("dead-letters.sent")
                         sent.append(id)
     finally:
         await connection.close()

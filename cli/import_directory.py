@@ -13,6 +13,7 @@ import asyncpg
 import click
 
 from cli.common import find, json_option, note, print_json, run, wants_json
+from infra import crash_points
 from infra.kafka import KafkaLogin
 from infra.postgres import queries
 from producers.hsds import Result, read_path
@@ -78,10 +79,12 @@ async def load(
         await connection.close()
     made = plan(result, (InForce(*row) for row in rows), source, whole=whole)
     if made.changed or made.ended:
+        crash_points.here("import.planned")
         sending = records(made, datetime.now(UTC))
         async with RecordProducer(login, client_id="refex-import", timeout_s=30) as producer:
             while some := list(islice(sending, BATCH)):
                 await producer.send(some)
+                crash_points.here("import.sent")
     return made
 
 

@@ -14,6 +14,7 @@ import click
 from msgspec import Struct
 
 from cli.common import Exchange, find, json_option, note, print_json, print_table, run, wants_json
+from infra import crash_points
 from infra.postgres import connect
 from stream_processors import comparing, logreading, rebuild
 from stream_processors.comparing import Difference, Table
@@ -74,12 +75,14 @@ async def made(
     began = time.monotonic()
     target = await rebuild.begin(connection, schema)
     ends = await rebuild.watermarks(connection, target)
+    crash_points.here("rebuild.begun")
     if source == "archive":
         events = await rebuild.from_archive(connection, target, ends)
     else:
         await _relayed(exchange, ends)
         async with aclosing(logreading.facts(exchange.kafka)) as facts:
             events = await rebuild.from_topics(connection, target, ends, facts)
+    crash_points.here("rebuild.folded")
     tables = await comparing.tables(connection, target, verify)
     differing = [t.table for t in tables if t.live not in (None, t.rebuilt)]
     differences = [d for t in differing for d in await comparing.differences(connection, target, t)]

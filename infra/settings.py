@@ -40,6 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     worker_role: str = "exchange"
     metrics_port: int = 0
     crash_at: str | None = None
+    development: bool = False
     require_all: bool = False
     demo: bool = False
     partitions: int = 8
@@ -84,9 +85,15 @@ def load(environment: Mapping[str, str]) -> Settings:
             raise SettingsError(f"unknown setting {name}{hint}")
         values[known[base]] = text if base == name else _from_file(name, text)
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        found = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"a REFEX_* setting is malformed: {error}") from None
+    if found.crash_at and not found.development:
+        raise SettingsError(
+            "REFEX_CRASH_AT makes processes end themselves; unset it, or set REFEX_DEVELOPMENT=true where nobody's "
+            "data can be lost"
+        )
+    return found
 
 
 def _from_file(name: str, path: str) -> str:

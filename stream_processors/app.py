@@ -15,7 +15,7 @@ from faust.types.auth import AuthProtocol
 from mode import Service
 
 from avro_schemas import registry, topics
-from infra import garbage, kafka
+from infra import crash_points, garbage, kafka
 from infra.postgres import pool
 from infra.settings import Settings, settings
 from stream_processors import metrics
@@ -34,6 +34,7 @@ from stream_processors.watch import Watch
 
 def build(config: Settings) -> faust.App:
     """The app of one role; nothing runs until the worker starts it."""
+    crash_points.armed()
     login = kafka.login(config)
     datadir = config.data_path / "faust" / f"{config.worker_role}-{config.worker_slot}"
     datadir.mkdir(parents=True, exist_ok=True)

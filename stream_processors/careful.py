@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from infra import crash_points
 from stream_processors import trial
 from stream_processors.decode import Raw
 from stream_processors.progress import Place
@@ -35,12 +36,17 @@ class Careful:
             yield
             return
         suspects = [raw for raw in batch if self._suspected(raw)]
-        for raw in await trial.deadly(suspects, self._reader):
+        deadly = await trial.deadly(suspects, self._reader)
+        if suspects:
+            crash_points.here("careful.tried")
+        for raw in deadly:
             place = (raw.topic, raw.partition, raw.offset)
             log.error("a record kills its reader and is quarantined unread", place=place)
             self._unread.add(place)
         self._mark.write_bytes(_ranges(batch))
+        crash_points.here("careful.marked")
         yield
+        crash_points.here("careful.read")
         self._mark.write_bytes(b"")
 
     def _suspected(self, raw: Raw) -> bool:

@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from infra import crash_points
 from infra.kafka import KafkaLogin
 from infra.postgres import queries
 from producers.envelope import Record, coverage_reached
@@ -53,6 +54,7 @@ async def tell(connection: asyncpg.Connection, send: Send) -> bool:
     due = await connection.fetch(SQL["due"])
     if not due:
         return False
+    crash_points.here("coverage.due")
     members, now = [row["member"] for row in due], datetime.now(UTC)
     async with connection.transaction():
         await connection.execute(SQL["lock_members"], sorted({lane(m) for m in members}))
@@ -61,9 +63,11 @@ async def tell(connection: asyncpg.Connection, send: Send) -> bool:
     of = {row["member"]: row for row in due}
     if referrals:
         await send([_record(r["id"], of[r["member"]], now) for r in referrals])
+        crash_points.here("coverage.published")
     again = {r["id"]: _again(msgspec.json.decode(r["data"]), now) for r in streams}
     told = [(row["member"], row["generation"], again.get(row["member"])) for row in due]
     await connection.execute(SQL["told"], *columns(told))
+    crash_points.here("coverage.marked")
     return True
 
 

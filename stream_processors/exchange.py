@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from infra import crash_points
 from infra.postgres import CHANNEL
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
@@ -101,20 +102,28 @@ class Exchange:
     async def _transaction(self, records: Sequence[Arrival | Poison], holes: Holes) -> Applied:
         async with self._pool.acquire() as connection:
             async with connection.transaction():
+                crash_points.here("batch.begun")
                 before = await store.lock_progress(
                     connection, {(r.raw.topic, r.raw.partition) for r in records}
                 )
                 taken, after, gaps = fresh(records, before, holes)
+                crash_points.here("batch.placed")
                 work = None
                 if taken:
                     loaded = await store.load(connection, taken, self._match_secret)
+                    crash_points.here("batch.loaded")
                     work = await settled(connection, loaded, await self._world.current(connection), taken)
+                    crash_points.here("batch.decided")
                     await store.save(connection, work, self._world.webhooks)
+                    crash_points.here("batch.saved")
                 await store.save_progress(connection, before, after)
+                crash_points.here("batch.moved")
             if work is None:
                 return Applied(after, 0, 0, 0, 0, gaps)
+            crash_points.here("batch.committed")
             self._world.adopt(work)
             await connection.execute(NOTIFY)
+            crash_points.here("batch.notified")
             counts = (len(taken), len(work.history), len(work.rejections), len(work.dead))
             return Applied(after, *counts, gaps=gaps)
 

@@ -22,6 +22,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
 from avro_schemas import topics
+from infra import crash_points
 from infra.kafka import KafkaLogin
 from stream_processors import metrics
 from stream_processors.decode import Raw
@@ -109,6 +110,7 @@ class Inbox(Generic[T]):
                     records = [r for r in read if (r.raw.topic, r.raw.partition) not in again]
                     records = await self._admitted(consumer, records)
                     if records:
+                        crash_points.here("inbox.read")
                         self._writing = asyncio.create_task(self._write(records))
                     await self._commit(consumer)
                     await self._look_for_released()
@@ -146,6 +148,7 @@ class Inbox(Generic[T]):
             return frozenset()
         writing, self._writing = self._writing, None
         applied = await writing
+        crash_points.here("inbox.applied")
         await self._follow(consumer, applied)
         return frozenset(applied.gaps)
 
@@ -184,6 +187,7 @@ class Inbox(Generic[T]):
         self._stopped.clear()
         assigned = frozenset(consumer.assignment())
         starts = await UNTIL_IT_IS.on(may_pass)(starting_offsets, consumer, self._login, self._pool, assigned)
+        crash_points.here("inbox.assigned")
         for partition, start in starts.items():
             if isinstance(start, Stopped):
                 await self._stop(consumer, partition, start)
@@ -251,8 +255,10 @@ class Inbox(Generic[T]):
             return
         self._committed_at = time.monotonic()
         mine = {p: o for p, o in self._positions.items() if p in consumer.assignment()}
+        crash_points.here("inbox.hinting")
         with contextlib.suppress(KafkaError, ValueError):
             await consumer.commit(mine)
+            crash_points.here("inbox.hinted")
 
 
 class _Reassigned(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from infra import crash_points
 from infra.kafka import KafkaLogin
 from infra.postgres import queries
 from producers.envelope import Record, Said, link_proposed, open_submission
@@ -47,6 +48,7 @@ class Linker:
                     records = await proposals(connection, [r["person_key"] for r in waiting])
                     if records:
                         await producer.send(records)
+                        crash_points.here("linker.proposed")
                     await done(connection, waiting)
                     if len(waiting) < AT_ONCE:
                         await asyncio.sleep(IDLE_S)
@@ -56,6 +58,7 @@ async def proposals(connection: asyncpg.Connection, persons: list[UUID]) -> list
     """What to propose for these persons: the blocked pairs of two senders that agree, each once."""
     if not persons:
         return []
+    crash_points.here("linker.waiting")
     pairs = await connection.fetch(SQL["pairs"], persons)
     wanted = sorted({id for pair in pairs for id in (pair["person_key"], pair["other"])})
     rows = await connection.fetch(SQL["newest"], wanted)
@@ -70,6 +73,7 @@ async def done(connection: asyncpg.Connection, waiting: list[asyncpg.Record]) ->
     if waiting:
         rows = [(r["person_key"], r["since"]) for r in waiting]
         await connection.execute(SQL["compared"], *columns(rows))
+        crash_points.here("linker.compared")
 
 
 class _Known(NamedTuple):

@@ -13,6 +13,7 @@ import httpx
 import msgspec
 from standardwebhooks import Webhook
 
+from infra import crash_points
 from infra.postgres import queries
 from infra.waiting import woken
 from stream_processors.exchange import is_transient
@@ -52,6 +53,8 @@ class Notifier:
     async def step(self, client: httpx.AsyncClient) -> bool:
         """Claim and send one batch side by side; whether there was anything."""
         due = await self._pool.fetch(SQL["claim"], BATCH)
+        if due:
+            crash_points.here("notify.claimed")
         await asyncio.gather(*(self._send(client, row) for row in due))
         return bool(due)
 
@@ -63,7 +66,9 @@ class Notifier:
         except (httpx.HTTPError, httpx.InvalidURL) as problem:
             error = type(problem).__name__
         if error is None:
+            crash_points.here("notify.sent")
             await self._pool.execute(SQL["delivered"], row["id"])
+            crash_points.here("notify.marked")
         else:
             wait = min(3600.0, 2.0 ** row["attempts"])
             await self._pool.execute(SQL["retry"], row["id"], error, wait, MAX_ATTEMPTS)

@@ -12,6 +12,7 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from infra import crash_points
 from infra.kafka import KafkaLogin
 from infra.postgres import CHANNEL, queries
 from infra.waiting import woken
@@ -44,6 +45,7 @@ class Relay:
         async with held(self._url, "relay", SQL["try_lock"], self._group) as connection:
             if connection is None:
                 return
+            crash_points.here("relay.held")
             await connection.add_listener(CHANNEL, lambda *_: self._wake.set())
             async with _producer(self._login) as producer:
                 ends = {
@@ -51,6 +53,7 @@ class Relay:
                     for r in await connection.fetch(SQL["ends"], self._group)
                 }
                 published = await tail(self._login, ends, frozenset(self._lanes))
+                crash_points.here("relay.scanned")
                 while True:
                     self._wake.clear()
                     if not await self._step(connection, producer, published):
@@ -66,6 +69,7 @@ class Relay:
         )
         if not rows:
             return False
+        crash_points.here("relay.selected")
         readers = frozenset(r["id"] for r in await connection.fetch(SQL["feedback_readers"]))
         sent = [
             await _send(producer, row["lane"], row["lane_seq"], out)
@@ -73,11 +77,14 @@ class Relay:
             for out in outputs(dict(row), readers, await self._dead(connection, row))
             if (out.topic, row["lane"], row["lane_seq"]) not in published
         ]
+        crash_points.here("relay.enqueued")
         ends: dict[tuple[str, int], int] = {}
         for done in await asyncio.gather(*sent):
             place = (done.topic, done.partition)
             ends[place] = max(ends.get(place, 0), done.offset + 1)
+        crash_points.here("relay.published")
         await self._move(connection, rows, ends)
+        crash_points.here("relay.moved")
         metrics.RELAYED.inc(len(rows))
         return True
 
@@ -93,6 +100,7 @@ class Relay:
         newest = {r["lane"]: r["lane_seq"] + 1 for r in rows}
         async with connection.transaction():
             await connection.execute(SQL["move"], list(newest), list(newest.values()))
+            crash_points.here("relay.half-moved")
             if ends:
                 flat = [(topic, number, end) for (topic, number), end in ends.items()]
                 await connection.execute(SQL["save_ends"], self._group, *columns(flat))

@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 from msgspec import structs
 
+from infra import crash_points
 from infra.postgres import Connection, affected, queries
 from referrals.commands import CoverageReached
 from referrals.covering import MEMBER
@@ -44,6 +45,7 @@ async def load(connection: Connection, records: Sequence[Arrival | Poison], matc
     """Lock the lanes, then the people, ascending; in statements of their own, read what the records are about."""
     arrivals = [r for r in records if isinstance(r, Arrival)]
     lanes = await connection.fetch(SQL["lock_lanes"], sorted({r.lane for r in records}))
+    crash_points.here("batch.lanes-locked")
     keys = sorted({(a.envelope.organization, a.envelope.event_id) for a in arrivals})
     seen = await connection.fetch(SQL["seen"], *columns(keys, 2))
     wanted = sorted({a.stream_id for a in arrivals if a.kind == "referral"})
@@ -80,10 +82,13 @@ async def save(connection: Connection, work: Work, webhooks: frozenset[str]) -> 
     await _save_streams(connection, work)
     history = [rows.history_row(w) for w in work.history]
     await _many(connection, "insert_history", history)
+    crash_points.here("batch.half-saved")
     await _many(connection, "insert_inbox", [rows.inbox_row(*i) for i in work.inbox])
     rejected = [rows.rejection_row(e.organization, e.event_id, e.at, said) for e, said in work.rejections]
     await _many(connection, "insert_rejections", rejected)
     await _many(connection, "insert_dead_letters", [rows.dead_row(p) for p in work.dead])
+    if work.dead:
+        crash_points.here("batch.buried")
     await _many(connection, "insert_deliveries", rows.delivery_rows(work, webhooks))
     pause_after = work.standings.policy.pause_after_expiries
     await service_record.save(connection, work.told, webhooks, work.world.hub, pause_after)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from infra import crash_points
 from infra.kafka import KafkaLogin
 from infra.kafka_identity import partition_counts
 from referrals.ids import partition
@@ -50,6 +51,7 @@ async def _read(
     found: set[tuple[str, int, int]] = set()
     waiting = dict(todo)
     while waiting:
+        crash_points.here("relay.scanning")
         for place, records in (await consumer.getmany(timeout_ms=500)).items():
             for record in records:
                 text = dict(record.headers).get(HEADER, b"").decode()

@@ -13,6 +13,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from avro_schemas import topics
+from infra import crash_points
 from infra.kafka import KafkaLogin
 from infra.kafka_identity import partition_counts
 from infra.postgres import queries
@@ -55,14 +56,19 @@ class Timers:
         self, connection: asyncpg.Connection, consumer: AIOKafkaConsumer, producer: RecordProducer
     ) -> None:
         if due := await connection.fetch(SQL["newly_due"]):
+            crash_points.here("timers.due")
             ends = await _ends(self._login, consumer, {r["sender"] for r in due})
             rows = [(r["referral_id"], r["kind"], _barrier(ends, r["sender"])) for r in due]
             await connection.execute(SQL["set_barrier"], *columns(rows))
+            crash_points.here("timers.barred")
         if ready := await connection.fetch(SQL["ready"]):
+            crash_points.here("timers.ready")
             now = datetime.now(UTC)
             await producer.send([_record(r, now) for r in ready])
+            crash_points.here("timers.published")
             done = [(r["referral_id"], r["kind"], r["generation"]) for r in ready]
             await connection.execute(SQL["sent"], *columns(done))
+            crash_points.here("timers.marked")
 
 
 async def _ends(
