@@ -57,14 +57,15 @@ class Deadline(NamedTuple):
     generation: int
     due_at: datetime
     type: type[ClockFact]
-    clock: Running
+    kind: str
+    hop: str | None
     told: tuple[str, ...]
 
     @property
     def event(self) -> ClockFact:
         """The fact that it came due."""
-        kind, hop = self.clock.kind, self.clock.hop
-        return self.type(kind=kind, generation=self.generation, due_at=self.due_at, told=self.told, hop=hop)
+        _, generation, due_at, made, kind, hop, told = self
+        return made(kind=kind, generation=generation, due_at=due_at, told=told, hop=hop)
 
 
 class NextAction(NamedTuple):
@@ -150,7 +151,7 @@ def _deadline(clock: Running, share: float, event: type[ClockFact], told: tuple[
     due = clock.at(share)
     generation = clock.number if clock.number is not None else int((due - EPOCH).total_seconds())
     name = clock.kind + ("" if clock.kind == HOLD_REVIEW else STAGES[event])
-    return Deadline(name, generation, due, event, clock, told)
+    return Deadline(name, generation, due, event, clock.kind, clock.hop, told)
 
 
 def _told(*organizations: str) -> tuple[str, ...]:

@@ -21,9 +21,39 @@ from tests.benchmarks.test_routing import service
 SENDERS = ("bench-clinic-0", "bench-clinic-1", "bench-clinic-2", "golden-health-plan")
 HUB = "bench-hub"
 BEGAN = datetime(2026, 11, 2, 17, tzinfo=UTC)
+BROKEN = b"\x00poison"
 DUPLICATES, POISON, AGAIN = 0.03, 0.001, 0.3
-GIVEN = ("Ana", "Bo", "Chi", "Dara", "Eli", "Fay", "Gus", "Hoa", "Ira", "Jo", "Kim", "Lea", "Max", "Noa", "Oz")
-FAMILY = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Gum", "Hazel", "Iroko", "Juniper", "Koa", "Larch")
+GIVEN = (
+    "Ana",
+    "Bo",
+    "Chi",
+    "Dara",
+    "Eli",
+    "Fay",
+    "Gus",
+    "Hoa",
+    "Ira",
+    "Jo",
+    "Kim",
+    "Lea",
+    "Max",
+    "Noa",
+    "Oz",
+)
+FAMILY = (
+    "Alder",
+    "Birch",
+    "Cedar",
+    "Dogwood",
+    "Elm",
+    "Fir",
+    "Gum",
+    "Hazel",
+    "Iroko",
+    "Juniper",
+    "Koa",
+    "Larch",
+)
 # How a turn goes on after the request, and how often of 100.
 LIVES: tuple[tuple[int, tuple[tuple[str, dict[str, Any]], ...]], ...] = (
     (45, (("accept", {}), ("start", {}), ("complete", {"outcome_code": "service-provided"}))),
@@ -40,6 +70,20 @@ class Asked(NamedTuple):
     referral: UUID
     hop: str
     organization: str
+
+
+class Statement(NamedTuple):
+    """One statement that a batch wrote with."""
+
+    query: str
+    args: tuple[Any, ...]
+
+
+class Batch(NamedTuple):
+    """What one batch wrote; how many records it was made of."""
+
+    records: int
+    statements: list[Statement]
 
 
 def directory(count: int, seed: int) -> list[Service]:
@@ -88,7 +132,9 @@ def _submission(n: int, rng: random.Random, zips: list[str], domains: list[str])
         "need": {"domain": rng.choice(domains), "note": "synthetic: asks for help by telephone, mornings"},
         "consent": {"status": "active"},
         "priority": rng.choice(("routine", "routine", "routine", "urgent", "asap")),
-        "coverage": {"payer": "golden-health-plan", "member_id": f"M-{person}"} if rng.random() < 0.4 else None,
+        "coverage": {"payer": "golden-health-plan", "member_id": f"M-{person}"}
+        if rng.random() < 0.4
+        else None,
     }
     said = Said(ids.event_id(sender, f"STEP-{n}"), sender, BEGAN)
     return envelope.submitted(said, check.submission(content, BEGAN))
@@ -104,9 +150,7 @@ def answers(asked: Sequence[Asked], seed: int) -> list[list[Record]]:
 def _life(one: Asked, steps: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Record]:
     return [
         envelope.responded(
-            Said(
-                ids.event_id(one.organization, one.hop, action), one.organization, BEGAN, channel="api"
-            ),
+            Said(ids.event_id(one.organization, one.hop, action), one.organization, BEGAN, channel="api"),
             one.referral,
             action,
             hop=one.hop,
@@ -130,7 +174,7 @@ def mixed(lives: Sequence[Sequence[Record]], seed: int) -> Iterator[Record]:
         if rng.random() < DUPLICATES:
             yield record
         if rng.random() < POISON:
-            yield record._replace(value=b"\x00poison" + rng.randbytes(20))
+            yield record._replace(value=BROKEN + rng.randbytes(20))
 
 
 def _zips() -> list[str]:
