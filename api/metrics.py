@@ -35,6 +35,8 @@ REJECTED = Gauge("refex_commands_rejected", "Commands that had no effect", regis
 FACTS = Gauge("refex_facts", "Facts recorded", registry=REGISTRY)
 RELAY_LAG = Gauge("refex_relay_lag_facts", "Facts not yet relayed to Kafka", registry=REGISTRY)
 DEAD_LETTERS = Gauge("refex_dead_letters", "Dead letters not yet replayed", registry=REGISTRY)
+PARKED = Gauge("refex_parked_records", "Records that wait because we failed", registry=REGISTRY)
+PARKED_STREAMS = Gauge("refex_parked_streams", "Referrals and others they wait for", registry=REGISTRY)
 DEADLINES = Gauge("refex_deadlines_pending", "Deadlines that have not come due", registry=REGISTRY)
 DELIVERIES = Gauge("refex_deliveries_pending", "Notifications not yet delivered", registry=REGISTRY)
 LATE_NOTICES = Gauge(
@@ -50,6 +52,8 @@ PLAIN = {
     "rejected": REJECTED,
     "relay_lag": RELAY_LAG,
     "dead_letters": DEAD_LETTERS,
+    "parked": PARKED,
+    "parked_streams": PARKED_STREAMS,
     "deadlines": DEADLINES,
     "deliveries": DELIVERIES,
     "late_notices": LATE_NOTICES,

@@ -1,5 +1,6 @@
 """`refex dead-letters`: what could not be processed - list, look at one, send it again once its cause is mended.
 
+Beside the dead letters stand the records that wait because we failed: those are released, not sent again.
 Must never show a person's data: a record's body stays unread here.
 """
 
@@ -19,6 +20,10 @@ from producers.producer import RecordProducer
 from referrals.errors import NEXT_STEP
 
 SQL = queries("cli", "dead_letters.sql")
+OURS = (
+    "mend the cause, then `refex dead-letters replay` it; it goes on with all that waits behind it, in order"
+)
+NEXT = {**NEXT_STEP, "our-failure": OURS, "waits": OURS}
 
 
 @click.group("dead-letters", epilog="Example: refex dead-letters list")
@@ -56,7 +61,7 @@ def show(id: UUID, as_json: bool) -> None:
         raise click.ClickException(f"no dead letter {id}; see `refex dead-letters list`")
     row = rows[0]
     value = row.pop("value")
-    row |= {"schema": _schema(value), "bytes": len(value or b""), "next": NEXT_STEP.get(row["reason"])}
+    row |= {"schema": _schema(value), "bytes": len(value or b""), "next": NEXT.get(row["reason"])}
     if wants_json(as_json):
         print_json(row)
         return
@@ -69,7 +74,11 @@ def show(id: UUID, as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Every one that was not replayed yet.")
 @json_option
 def replay(letters: tuple[UUID, ...], everything: bool, as_json: bool) -> None:
-    """Send records again to the place they came from; one that was replayed is left alone."""
+    """Send records again to the place they came from; let those go on that wait because we failed.
+
+    A dead letter that was replayed is left alone. Releasing one record releases all that wait with it, in their order;
+    the worker applies them within seconds.
+    """
     if bool(letters) == everything:
         raise click.UsageError("name the dead letters to replay, or say --all")
     sent, left = run(_replay(find(), None if everything else list(letters)))
@@ -91,25 +100,40 @@ async def _rows(exchange: Exchange, name: str, value: Any) -> list[dict[str, Any
 
 
 async def _replay(exchange: Exchange, wanted: list[UUID] | None) -> tuple[list[UUID], list[UUID]]:
-    """Send each and mark it, one transaction each, in the order of their partitions; what is sent twice is harmless."""
+    """Release what waits, then send the dead letters; what was not there, or was done before, is left."""
     connection = await asyncpg.connect(exchange.database_url, timeout=5)
-    sent: list[UUID] = []
     try:
-        name, values = ("waiting", []) if wanted is None else ("in_order", [wanted])
-        ids = [r["id"] for r in await connection.fetch(SQL[name], *values)]
-        unknown = [id for id in wanted or [] if id not in ids]
-        async with RecordProducer(exchange.kafka, client_id="refex-replay", timeout_s=15) as producer:
-            for id in ids:
-                async with connection.transaction():
-                    row = await connection.fetchrow(SQL["take"], id)
-                    if row is not None:
-                        crash_points.here("dead-letters.taken")
-                        await producer.send([_record(row)])
-                        crash_points.here("dead-letters.sent")
-                        sent.append(id)
+        done = await _release(connection, wanted) + await _send(exchange, connection, wanted)
     finally:
         await connection.close()
-    return sent, [id for id in (*ids, *unknown) if id not in sent]
+    return done, [id for id in wanted or [] if id not in done]
+
+
+async def _release(connection: asyncpg.Connection, wanted: list[UUID] | None) -> list[UUID]:
+    """Under the locks of their lanes, so that what a batch is just parking behind them goes with them."""
+    async with connection.transaction():
+        await connection.execute(SQL["hold_lanes"], wanted)
+        rows = await connection.fetch(SQL["release"], wanted)
+    return [r["id"] for r in sorted(rows, key=lambda r: r["position"])]
+
+
+async def _send(exchange: Exchange, connection: asyncpg.Connection, wanted: list[UUID] | None) -> list[UUID]:
+    """Send each and mark it, one transaction each, in the order of their partitions; what is sent twice is harmless."""
+    name, values = ("waiting", []) if wanted is None else ("in_order", [wanted])
+    ids = [r["id"] for r in await connection.fetch(SQL[name], *values)]
+    sent: list[UUID] = []
+    if not ids:
+        return sent
+    async with RecordProducer(exchange.kafka, client_id="refex-replay", timeout_s=15) as producer:
+        for id in ids:
+            async with connection.transaction():
+                row = await connection.fetchrow(SQL["take"], id)
+                if row is not None:
+                    crash_points.here("dead-letters.taken")
+                    await producer.send([_record(row)])
+                    crash_points.here("dead-letters.sent")
+                    sent.append(id)
+    return sent
 
 
 def _record(row: asyncpg.Record) -> Record:

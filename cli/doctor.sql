@@ -15,5 +15,10 @@ select topic, partition, next_offset from progress
 select topic, partition, stopped from progress where stopped is not null order by topic, partition
 
 -- name: dead_letters
-select count(*) as waiting, count(*) filter (where reason = 'our-failure') as failures
-from dead_letter where replayed_at is null
+select (select count(*) from dead_letter where replayed_at is null) as waiting,
+    (select count(*) from dead_letter where replayed_at is null and reason = 'our-failure') as failures,
+    (select count(*) from parked) as parked,
+    (select count(distinct (kind, stream_id)) from parked) as streams
+
+-- name: rebuilding
+select since, by_whom from rebuilding

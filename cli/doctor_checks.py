@@ -133,11 +133,13 @@ async def partitions(exchange: Exchange) -> Finding:
 
 
 async def dead_letters(exchange: Exchange) -> Finding:
-    """Nothing waits for a replay."""
+    """Nothing waits for a replay, nothing is parked."""
     row = await _row(exchange, "dead_letters")
-    failures = row["failures"]
-    detail = f"{row['waiting']} not replayed, {failures} of them our own failure"
-    return Finding(failures == 0, detail, "see `refex dead-letters list`; mend the cause, then replay")
+    detail = f"{row['waiting']} not replayed, {row['failures']} of them our own failure"
+    if row["parked"]:
+        detail += f"; {row['parked']} records of {row['streams']} referrals and other streams wait because we failed"
+    fine = not row["failures"] and not row["parked"]
+    return Finding(fine, detail, "see `refex dead-letters list`; mend the cause, then replay")
 
 
 async def api(exchange: Exchange) -> Finding:

@@ -20,7 +20,9 @@ with acked as (
         exists (select from inbox i where i.tenant = l.organization and i.event_id = l.event_id)
         or l.event_id is null and (l.organization, l.key) in (select tenant, stream_id from inbox)
         or exists (select from dead_letter d
-            where d.topic = l.topic and d.partition = l.partition and d."offset" = l."offset") as there
+            where d.topic = l.topic and d.partition = l.partition and d."offset" = l."offset")
+        or exists (select from parked w where w.tenant = l.organization and w.event_id = l.event_id)
+        or l.event_id is null and (l.organization, l.key) in (select tenant, stream_id from parked) as there
     from ledger_line l left join progress p on p.topic = l.topic and p.partition = l.partition
     where l.state = 'acked')
 select count(*) filter (where there or not in_flight) as checked,
@@ -48,7 +50,8 @@ scattered as (
 places as (
     select min(id::text) as id from (
         select topic, partition, "offset", event_id as id from inbox
-        union all select topic, partition, "offset", id from dead_letter) place
+        union all select topic, partition, "offset", id from dead_letter
+        union all select topic, partition, "offset", id from parked) place
     group by topic, partition, "offset" having count(*) > 1),
 wrong as (
     select event_id::text as id from judged where wrong
@@ -122,6 +125,9 @@ found as (
     select event_id::text as id, tenant = origin as good from inbox_origin
     union all
     select id::text, tenant = substr(topic, 8) from dead_letter
+    where topic like 'intake.%' and topic <> 'intake.api'
+    union all
+    select id::text, tenant = substr(topic, 8) from parked
     where topic like 'intake.%' and topic <> 'intake.api'
     union all
     select h.stream_id::text, h.tenant = f.origin and coalesce(h.sender = f.origin, true)

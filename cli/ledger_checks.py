@@ -54,7 +54,7 @@ async def load_intents(connection: asyncpg.Connection, paths: Sequence[Path]) ->
 
 
 async def lost(connection: asyncpg.Connection, ends: Mapping[Place, int]) -> Rule:
-    """L1: what was acknowledged is in the inbox or a dead letter, or still before the exchange."""
+    """L1: what was acknowledged is in the inbox, a dead letter or parked, or still before the exchange."""
     done = {(r["topic"], r["partition"]): r["next_offset"] for r in await connection.fetch(SQL["progress"])}
     waiting = {topic for (topic, n), end in ends.items() if done.get((topic, n), 0) < end}
     drained = sorted({topic for topic, _ in ends} - waiting)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class DeadLetterReason(StrEnum):
-    """A record that cannot be processed as it is; it parks nothing (architecture 7)."""
+    """A record that cannot be read or trusted as it is; it parks nothing (architecture 7)."""
 
     UNDECODABLE = "undecodable"
     UNKNOWN_SCHEMA = "unknown-schema"
@@ -78,7 +78,7 @@ DEAD_LETTER_MEANS: dict[DeadLetterReason, tuple[str, str]] = {
     DeadLetterReason.ID_CONFLICT: ("sender", "an event id that was used before, with another body"),
     DeadLetterReason.OUR_FAILURE: (
         "operator",
-        "the exchange itself failed at this record; it was found alone",
+        "the exchange itself failed to read this record",
     ),
     DeadLetterReason.QUARANTINED: (
         "operator",

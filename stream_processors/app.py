@@ -28,6 +28,7 @@ from stream_processors.notify import Notifier
 from stream_processors.persons import match_secret
 from stream_processors.poison import Limits
 from stream_processors.relay import GROUPS, Relay
+from stream_processors.release import Releaser
 from stream_processors.timers import Timers
 from stream_processors.watch import Watch
 
@@ -84,12 +85,13 @@ def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
 
     async def consume() -> None:
         async with await pool(url, "worker") as connections:
-            exchange = Exchange(connections, secret)
-            garbage.for_batches()
             limits = Limits(config.poison_in_row, config.poison_share)
+            exchange = Exchange(connections, secret, limits)
+            garbage.for_batches()
             reading = Careful(marks / f"{config.worker_slot}.reading", exchange.unread).reading
             inbox = Inbox(login, connections, exchange, config.worker_slot, limits=limits, reading=reading)
-            await asyncio.gather(inbox.run(), Watch(login, connections, inbox).run())
+            releaser = Releaser(connections, lambda: Exchange(connections, secret))
+            await asyncio.gather(inbox.run(), Watch(login, connections, inbox).run(), releaser.run())
 
     async def relay() -> None:
         await asyncio.gather(*(Relay(url, login, group).run() for group in range(GROUPS)))

@@ -1,12 +1,11 @@
 """One batch, one transaction: the heart. Comes in: raw records. Goes out: their effects and the next offsets.
 
-lock progress -> drop what was applied -> read -> lock lanes -> load -> decide, evolve (capacity.py: until every place
-taken is there) -> save -> commit -> notify.
+lock progress -> drop what was applied -> read -> lock lanes -> set apart what waits behind our own failures -> load ->
+decide, evolve (capacity.py: until every place taken is there) -> save -> commit -> notify.
 Any process may die at any instant: the offsets move with the effects or not at all (architecture 1-3).
 """
 
 import secrets
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -14,24 +13,30 @@ from typing import NamedTuple
 import asyncpg
 
 from infra import crash_points
-from infra.postgres import CHANNEL
+from infra.postgres import CHANNEL, Connection
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
-from stream_processors import store
+from stream_processors import parking, store
 from stream_processors.capacity import settled
 from stream_processors.decode import Arrival, Poison, Raw, poison, read
-from stream_processors.progress import fresh
+from stream_processors.failures import Failures
+from stream_processors.parking import Parked
+from stream_processors.poison import Limits
+from stream_processors.progress import Stopped, fresh
 from stream_processors.service_record import Overdrawn
+from stream_processors.work import Work
 from stream_processors.world import WorldKeeper
 
 NOTIFY = f"notify {CHANNEL}"
 Holes = frozenset[store.Place]
 NO_HOLES: Holes = frozenset()
+LIMITS = Limits()
 TRANSIENT_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
+WAITS = (asyncpg.InterfaceError, OSError, TimeoutError, store.Overtaken, store.Rebuilding, Overdrawn)
 
 
 class Applied(NamedTuple):
-    """What one batch did, for metrics and for the consumer's next fetch."""
+    """What one batch did, for metrics and for the consumer's next fetch; `stops`: partitions that must not go on."""
 
     next_offsets: dict[store.Place, int]
     records: int
@@ -39,17 +44,34 @@ class Applied(NamedTuple):
     rejected: int
     dead: int
     gaps: dict[store.Place, int]
-    failed: Mapping[store.Place, int] = MappingProxyType({})
+    parked: int = 0
+    stops: Mapping[store.Place, Stopped] = MappingProxyType({})
+
+    def and_then(self, more: "Applied") -> "Applied":
+        """This batch and the one after it, as one."""
+        return Applied(
+            self.next_offsets | more.next_offsets,
+            self.records + more.records,
+            self.facts + more.facts,
+            self.rejected + more.rejected,
+            self.dead + more.dead,
+            self.gaps | more.gaps,
+            self.parked + more.parked,
+            {**self.stops, **more.stops},
+        )
 
 
 class Exchange:
     """Applies batches; knows Postgres and the rules, nothing of Kafka's client."""
 
-    def __init__(self, pool: asyncpg.Pool, match_secret: bytes | None = None) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, match_secret: bytes | None = None, limits: Limits = LIMITS
+    ) -> None:
         """`match_secret`: the key of the persons' match keys, the same in every worker; a new one when None."""
         self._pool = pool
         self._match_secret = match_secret or secrets.token_bytes(32)
         self._world = WorldKeeper()
+        self._failures = Failures(limits)
         self.unread: set[tuple[str, int, int]] = set()
 
     def read(self, raw: Raw) -> Arrival | Poison:
@@ -66,40 +88,36 @@ class Exchange:
         return await self.write([self.read(raw) for raw in batch], holes)
 
     async def write(self, records: Sequence[Arrival | Poison], holes: Holes = NO_HOLES) -> Applied:
-        """One batch in one transaction. A record that fails us is found alone and becomes a dead letter.
+        """One batch in one transaction. A record that fails us is found alone and parked (parking.py).
 
         `holes`: where the broker has shown twice that offsets do not exist, so step over them.
         """
         try:
             return await self._transaction(records, holes)
         except Exception as error:
-            self._world.forget()
+            self.forget()
             if is_transient(error):
                 raise
-            return await self._one_by_one(records, error, holes)
-
-    async def _one_by_one(
-        self, records: Sequence[Arrival | Poison], error: Exception, holes: Holes
-    ) -> Applied:
-        if len(records) == 1:
-            detail = f"{type(error).__name__}: {NEXT_STEP[Bad.OUR_FAILURE]}"
-            raw = records[0].raw
-            done = await self._transaction([poison(raw, Bad.OUR_FAILURE, detail)], holes)
-            return done._replace(failed={(raw.topic, raw.partition): done.dead})
+            if len(records) == 1:
+                return await self._set_apart(records[0], type(error).__name__, holes)
         middle = len(records) // 2
         first = await self.write(records[:middle], holes)
-        second = await self.write(records[middle:], holes)
-        return Applied(
-            first.next_offsets | second.next_offsets,
-            first.records + second.records,
-            first.facts + second.facts,
-            first.rejected + second.rejected,
-            first.dead + second.dead,
-            first.gaps | second.gaps,
-            Counter(first.failed) + Counter(second.failed),
-        )
+        rest = [r for r in records[middle:] if (r.raw.topic, r.raw.partition) not in first.stops]
+        return first.and_then(await self.write(rest, holes)) if rest else first
 
-    async def _transaction(self, records: Sequence[Arrival | Poison], holes: Holes) -> Applied:
+    async def _set_apart(self, record: Arrival | Poison, error: str, holes: Holes) -> Applied:
+        """What failed us waits; poison that cannot even be refused as such is refused as our failure."""
+        raw = record.raw
+        if isinstance(record, Poison):
+            detail = f"{error}: {NEXT_STEP[Bad.OUR_FAILURE]}"
+            return await self._transaction([poison(raw, Bad.OUR_FAILURE, detail)], holes)
+        done = await self._transaction([Parked(record, error)], holes)
+        place = (raw.topic, raw.partition)
+        why = self._failures.failed(place, raw.offset) if done.parked else None
+        return done._replace(stops={place: why}) if why else done
+
+    async def _transaction(self, records: Sequence[Arrival | Poison | Parked], holes: Holes) -> Applied:
+        work, ready, waiting = None, list[Arrival | Poison](), list[Parked]()
         async with self._pool.acquire() as connection:
             async with connection.transaction():
                 crash_points.here("batch.begun")
@@ -108,24 +126,40 @@ class Exchange:
                 )
                 taken, after, gaps = fresh(records, before, holes)
                 crash_points.here("batch.placed")
-                work = None
                 if taken:
-                    loaded = await store.load(connection, taken, self._match_secret)
-                    crash_points.here("batch.loaded")
-                    work = await settled(connection, loaded, await self._world.current(connection), taken)
-                    crash_points.here("batch.decided")
-                    await store.save(connection, work, self._world.webhooks)
-                    crash_points.here("batch.saved")
+                    lanes = await store.lock_lanes(connection, {r.lane for r in taken})
+                    ready, waiting = await parking.apart(connection, lanes, taken)
+                    work = await self.effects(connection, lanes, ready) if ready else None
                 await store.save_progress(connection, before, after)
                 crash_points.here("batch.moved")
-            if work is None:
-                return Applied(after, 0, 0, 0, 0, gaps)
             crash_points.here("batch.committed")
-            self._world.adopt(work)
-            await connection.execute(NOTIFY)
-            crash_points.here("batch.notified")
-            counts = (len(taken), len(work.history), len(work.rejections), len(work.dead))
-            return Applied(after, *counts, gaps=gaps)
+            if work is not None:
+                self.adopt(work)
+                self._failures.well(ready)
+                await connection.execute(NOTIFY)
+                crash_points.here("batch.notified")
+        counts = (len(work.history), len(work.rejections), len(work.dead)) if work else (0, 0, 0)
+        return Applied(after, len(taken), *counts, gaps=gaps, parked=len(waiting))
+
+    async def effects(
+        self, connection: Connection, lanes: Mapping[int, store.Lane], records: Sequence[Arrival | Poison]
+    ) -> Work:
+        """What the records make, saved in the caller's transaction, which holds the locks of their lanes."""
+        loaded = await store.load(connection, lanes, records, self._match_secret)
+        crash_points.here("batch.loaded")
+        work = await settled(connection, loaded, await self._world.current(connection), records)
+        crash_points.here("batch.decided")
+        await store.save(connection, work, self._world.webhooks)
+        crash_points.here("batch.saved")
+        return work
+
+    def adopt(self, work: Work) -> None:
+        """After the commit: the world as this work left it."""
+        self._world.adopt(work)
+
+    def forget(self) -> None:
+        """After a failure: the world is read anew."""
+        self._world.forget()
 
 
 def is_transient(error: Exception) -> bool:
@@ -137,4 +171,4 @@ def is_transient(error: Exception) -> bool:
         return error.table_name is not None and error.table_name.startswith("inbox")
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] in TRANSIENT_CLASSES
-    return isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError | store.Overtaken | Overdrawn)
+    return isinstance(error, WAITS)

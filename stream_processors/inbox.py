@@ -143,14 +143,14 @@ class Inbox(Generic[T]):
         return records
 
     async def _settle(self, consumer: AIOKafkaConsumer) -> frozenset[Place]:
-        """Wait for the batch being written and follow what it did; the places that must be read again first."""
+        """Wait for the batch being written and follow what it did; the places whose next batch must wait."""
         if self._writing is None:
             return frozenset()
         writing, self._writing = self._writing, None
         applied = await writing
         crash_points.here("inbox.applied")
         await self._follow(consumer, applied)
-        return frozenset(applied.gaps)
+        return frozenset({*applied.gaps, *applied.stops})
 
     async def _drop(self) -> None:
         """On the way out: what is not committed is rolled back and read again by whoever comes next."""
@@ -228,11 +228,12 @@ class Inbox(Generic[T]):
         metrics.FACTS.inc(applied.facts)
         metrics.REJECTED.inc(applied.rejected)
         metrics.DEAD_LETTERS.inc(applied.dead)
+        metrics.PARKED.inc(applied.parked)
         metrics.GAPS.inc(len(applied.gaps))
         for (topic, partition), offset in applied.next_offsets.items():
             self._positions[TopicPartition(topic, partition)] = offset
         self._gaps = {p: o for p, o in self._gaps.items() if applied.next_offsets.get(p, o) == o}
-        for place, why in self._guard.failed(applied.failed).items():
+        for place, why in applied.stops.items():
             await self._stop(consumer, TopicPartition(*place), why, held=True)
         for place, offset in applied.gaps.items():
             await self._look_again(consumer, TopicPartition(*place), offset)

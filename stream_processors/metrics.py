@@ -9,6 +9,7 @@ RECORDS = Counter("refex_worker_records", "Records applied, each exactly once.")
 FACTS = Counter("refex_worker_facts", "Facts written to history.")
 REJECTED = Counter("refex_worker_rejected_commands", "Commands that were read and had no effect.")
 DEAD_LETTERS = Counter("refex_worker_dead_letters", "Records that could not be processed.")
+PARKED = Counter("refex_worker_parked_records", "Records set apart because we failed, or behind such a one.")
 GAPS = Counter("refex_worker_missing_offsets", "Offsets that were missing when their turn came.")
 RETRIES = Counter("refex_worker_retries", "Batches tried again after a transient failure.")
 BATCH_SECONDS = Histogram(

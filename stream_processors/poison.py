@@ -5,7 +5,7 @@ Must never drop a good record: what is cut off is read again when the partition 
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from stream_processors.decode import Poison
@@ -59,14 +59,6 @@ class PoisonGuard:
             if (why := self._too_much(lately)) is not None:
                 stops[place] = instruction(place, why)
         return kept, stops
-
-    def failed(self, failures: Mapping[Place, int]) -> dict[Place, Stopped]:
-        """Where more of our own failures than the limit were found in one batch."""
-        return {
-            place: instruction(place, f"{count} records failed us in one batch")
-            for place, count in failures.items()
-            if self._limits.in_row and count >= self._limits.in_row
-        }
 
     def forget(self, place: Place) -> None:
         """The operator let it go on: count anew."""

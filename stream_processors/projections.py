@@ -105,6 +105,8 @@ NOT_PROJECTIONS: dict[str, str] = {
     "lane": "the log's end in each lane",
     "inbox": "the outcome of every event id, also of those without a fact",
     "dead_letter": "a record that could not be read, kept whole to be replayed",
+    "parked": "records that wait because we failed, kept whole until they are applied",
+    "rebuilding": "that the projections are being made anew",
     "progress": "where each partition stands",
     "person_lock": "rows that batches lock people by, nothing in them",
     "progress_reset": "what operators gave up, and when",

@@ -4,7 +4,7 @@ Comes in: an open transaction. Goes out: what was loaded, then rows. A version t
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -30,8 +30,19 @@ DIRECTORY = ("service", "capacity")
 Place = tuple[str, int]
 
 
+class Lane(NamedTuple):
+    """A lane under lock: its last fact, and how many records wait in it because we failed (parking.py)."""
+
+    seq: int
+    parked: int
+
+
 class Overtaken(RuntimeError):
     """Another process moved a row this batch had read: throw the batch away and read it again."""
+
+
+class Rebuilding(RuntimeError):
+    """The projections are being made anew: wait until they are whole."""
 
 
 async def lock_progress(connection: Connection, places: Iterable[Place]) -> dict[Place, int]:
@@ -41,11 +52,23 @@ async def lock_progress(connection: Connection, places: Iterable[Place]) -> dict
     return {(r["topic"], r["partition"]): r["next_offset"] for r in held}
 
 
-async def load(connection: Connection, records: Sequence[Arrival | Poison], match_secret: bytes) -> Loaded:
-    """Lock the lanes, then the people, ascending; in statements of their own, read what the records are about."""
-    arrivals = [r for r in records if isinstance(r, Arrival)]
-    lanes = await connection.fetch(SQL["lock_lanes"], sorted({r.lane for r in records}))
+async def lock_lanes(connection: Connection, numbers: Iterable[int]) -> dict[int, Lane]:
+    """The lanes, locked, ascending; raises Rebuilding while nobody may write."""
+    rows = await connection.fetch(SQL["lock_lanes"], sorted(numbers))
+    if any(r["rebuilding"] for r in rows):
+        raise Rebuilding("the projections are being rebuilt; see `refex rebuild --replace`")
     crash_points.here("batch.lanes-locked")
+    return {r["lane"]: Lane(r["seq"], r["parked"]) for r in rows}
+
+
+async def load(
+    connection: Connection,
+    lanes: Mapping[int, Lane],
+    records: Sequence[Arrival | Poison],
+    match_secret: bytes,
+) -> Loaded:
+    """With the lanes locked: lock the people, ascending; then, in statements of their own, read what it is about."""
+    arrivals = [r for r in records if isinstance(r, Arrival)]
     keys = sorted({(a.envelope.organization, a.envelope.event_id) for a in arrivals})
     seen = await connection.fetch(SQL["seen"], *columns(keys, 2))
     wanted = sorted({a.stream_id for a in arrivals if a.kind == "referral"})
@@ -61,7 +84,7 @@ async def load(connection: Connection, records: Sequence[Arrival | Poison], matc
         seen={(r["tenant"], r["event_id"]): r["payload_sha256"] for r in seen},
         referrals=known,
         streams={(r["kind"], r["id"]): _stream(r) for r in streams} | covered,
-        lanes={r["lane"]: r["seq"] for r in lanes},
+        lanes={number: lane.seq for number, lane in lanes.items()},
         tombstones=await _tombstones(connection, set(wanted) - known.keys()),
         people=await load_people(connection, records, known, match_secret),
         members=members,

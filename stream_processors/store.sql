@@ -8,7 +8,8 @@ order by p.topic, p.partition
 for update of p
 
 -- name: lock_lanes
-select lane, seq from lane where lane = any ($1::int[]) order by lane for update
+select lane, seq, parked, exists (select from rebuilding) as rebuilding
+from lane where lane = any ($1::int[]) order by lane for update
 
 -- name: seen
 select i.tenant, i.event_id, i.payload_sha256

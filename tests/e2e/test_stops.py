@@ -72,6 +72,11 @@ async def dead(exchange: RunningExchange) -> int:
         return int(await database.fetchval("select count(*) from dead_letter"))
 
 
+async def parked(exchange: RunningExchange) -> int:
+    async with exchange.database() as database:
+        return int(await database.fetchval("select count(*) from parked"))
+
+
 async def test_too_much_poison_stops_its_partition_alone(own: RunningExchange) -> None:
     await flood(own, 3, BAD)
 
@@ -110,7 +115,6 @@ async def amended_once(exchange: RunningExchange, names: list[str]) -> bool:
 
 async def test_what_failed_us_is_replayed_in_order_and_once(own: RunningExchange) -> None:
     names = [f"BOOM-{n}" for n in range(6)]
-    before = await dead(own)
     async with own.database() as database:
         await database.execute(
             "alter table referral add constraint boom check (sender_referral_id not like 'BOOM%')"
@@ -121,26 +125,29 @@ async def test_what_failed_us_is_replayed_in_order_and_once(own: RunningExchange
             await publisher.submit(submission(name) | {"priority": "urgent"})
 
     async def failed() -> bool:
-        return await dead(own) == before + 2 * len(names)
+        return await parked(own) == 2 * len(names)
 
     await until(failed, timeout_s=30)
+    beside = await submitted(own, CLINIC, f"STOP-{uuid4()}")
+    await until(lambda: known(own, beside), timeout_s=20)
+    found = json.loads((await refex(own, "dead-letters", "list", "--json")).stdout)["items"]
+    reasons = [r["reason"] for r in found if r["reason"] in ("our-failure", "waits")]
+    assert sorted(reasons) == ["our-failure"] * len(names) + ["waits"] * len(names)
     async with own.database() as database:
         await database.execute("alter table referral drop constraint boom")
-        failures = await database.fetch("select id from dead_letter where reason = 'our-failure' order by id")
-    letters = [str(r["id"]) for r in failures]
-    assert len(letters) == 2 * len(names)
+    letters = sorted(r["id"] for r in found if r["reason"] in ("our-failure", "waits"))
+    shown = json.loads((await refex(own, "dead-letters", "show", letters[0], "--json")).stdout)
+    assert "replay" in shown["next"] and shown["kind"] == "referral" and "value" not in shown
     first = json.loads((await refex(own, "dead-letters", "replay", *letters, "--json")).stdout)
     assert sorted(first["replayed"]) == letters and first["left"] == []
     await until(lambda: amended_once(own, names), timeout_s=30)
     again = json.loads((await refex(own, "dead-letters", "replay", *letters, "--json")).stdout)
     assert again["replayed"] == [] and sorted(again["left"]) == letters
-    async with own.database() as database:
-        await database.execute("update dead_letter set replayed_at = null where reason = 'our-failure'")
-    await refex(own, "dead-letters", "replay", *letters)
     beside = await submitted(own, CLINIC, f"STOP-{uuid4()}")
     await until(lambda: known(own, beside), timeout_s=20)
     await asyncio.sleep(1)
-    assert await amended_once(own, names), "sent twice, applied once"
+    assert await amended_once(own, names), "released twice, applied once"
+    assert await parked(own) == 0
 
 
 async def test_a_topic_made_anew_stops_until_the_loss_is_accepted(own: RunningExchange) -> None:

@@ -72,10 +72,8 @@ async def test_the_one_record_that_fails_us_is_found_and_the_others_are_applied(
         "alter table referral add constraint boom check (sender_referral_id <> 'BATCH-3')"
     )
     applied = await bench.exchange.apply([raw(n) for n in range(8)])
-    assert (applied.next_offsets, applied.dead) == ({PLACE: 8}, 1)
-    letters = await bench.owner.fetch(
-        'select reason, "offset", value from dead_letter where topic = $1', TOPIC
-    )
-    assert [(r["reason"], r["offset"]) for r in letters] == [("our-failure", 3)]
-    assert letters[0]["value"] == raw(3).value, "kept whole, to be replayed"
+    assert (applied.next_offsets, applied.parked, applied.dead) == ({PLACE: 8}, 1, 0)
+    waiting = await bench.owner.fetch('select error, "offset", value from parked where topic = $1', TOPIC)
+    assert [(r["error"], r["offset"]) for r in waiting] == [("CheckViolationError", 3)]
+    assert waiting[0]["value"] == raw(3).value, "kept whole, to be released"
     assert await count(bench, "inbox") == 7
