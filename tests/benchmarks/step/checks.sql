@@ -21,4 +21,6 @@ select
 -- name: rows
 select (select count(*) from referral) as referrals, (select count(*) from hop) as hops,
     (select count(*) from history) as facts, (select count(*) from deadline) as deadlines,
-    (select count(*) from delivery) as deliveries, (select count(*) from inbox) as inbox
+    (select count(*) from delivery) as deliveries, (select count(*) from inbox) as inbox,
+    (select n_tup_upd from pg_stat_user_tables where relname = 'referral') as updates,
+    (select n_tup_hot_upd from pg_stat_user_tables where relname = 'referral') as hot
