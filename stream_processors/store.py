@@ -67,13 +67,13 @@ async def load(
 ) -> Loaded:
     """With the lanes locked: lock the people, ascending; then, in statements of their own, read what it is about."""
     arrivals = [r for r in records if isinstance(r, Arrival)]
-    keys = sorted({(a.envelope.organization, a.envelope.event_id) for a in arrivals})
+    keys = list({(a.envelope.organization, a.envelope.event_id) for a in arrivals})
     seen = await connection.fetch(SQL["seen"], *columns(keys, 2))
-    wanted = sorted({a.stream_id for a in arrivals if a.kind == "referral"})
+    wanted = list({a.stream_id for a in arrivals if a.kind == "referral"})
     referrals = await connection.fetch(SQL["load_referrals"], wanted)
     known = {r["id"]: _referral(r) for r in referrals}
     held = await consents.hold(connection, arrivals, known)
-    others = sorted({(a.kind, a.stream_id) for a in arrivals if a.kind != "referral"})
+    others = list({(a.kind, a.stream_id) for a in arrivals if a.kind != "referral"})
     streams = await connection.fetch(SQL["load_streams"], *columns(others, 2)) if others else []
     members = member_keys(records, match_secret)
     looking = {a.stream_id for a in arrivals if isinstance(a.command, CoverageReached)}
@@ -84,7 +84,7 @@ async def load(
         streams={(r["kind"], r["id"]): _stream(r) for r in streams} | covered,
         lanes={number: lane.seq for number, lane in lanes.items()},
         tombstones=await _tombstones(connection, set(wanted) - known.keys()),
-        people=await load_people(connection, records, known, match_secret),
+        people=await load_people(connection, records, known, held.links, match_secret),
         members=members,
         helps=await load_helps(connection, arrivals, known.values()),
         held=held,
@@ -93,7 +93,7 @@ async def load(
 
 async def _tombstones(connection: Connection, unknown: set[UUID]) -> dict[UUID, str]:
     """What waits for the referrals of this batch that we have not heard of before."""
-    rows = await connection.fetch(SQL["load_tombstones"], sorted(unknown)) if unknown else []
+    rows = await connection.fetch(SQL["load_tombstones"], list(unknown)) if unknown else []
     return {r["id"]: r["reason"] for r in rows}
 
 
