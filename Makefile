@@ -7,7 +7,7 @@ PEERS := .venv-bench
 JARS := build/java
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types fast bench chaos lock docs clean
+.PHONY: help install demo test check lint types fast mutants bench chaos lock docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,8 +40,11 @@ types: install
 fast: install
 	$(BIN)/pytest -q tests/unit tests/contract
 
-chaos: install ## kill -9 under load and other long failure runs
-	$(BIN)/pytest -m long tests/chaos
+mutants: install ## plant every known bug in a copy; its named check must see it (MUTANTS="--random 6", see tests/mutants)
+	$(BIN)/python -m tests.mutants.run $(MUTANTS)
+
+chaos: install ## kill -9 under load, tens of thousands of simulated runs, other long failure runs
+	$(BIN)/pytest -m long tests/chaos tests/simulation
 
 bench: install $(PEERS)/.installed $(JARS)/.built ## measured figures, as ratios where they compare (needs mvn for the Java peers)
 	BENCH_PEERS=$(CURDIR)/$(PEERS)/bin/python BENCH_JARS=$(CURDIR)/$(JARS) $(BIN)/pytest -s -m long tests/benchmarks

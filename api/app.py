@@ -155,6 +155,7 @@ async def _purge(database: Database) -> None:
         with contextlib.suppress(DatabaseAway):
             async with database.own() as connection:
                 await connection.execute(auth.SQL["purge_tokens"], now)
+                await connection.execute(auth.SQL["purge_assertions"], now)
                 await connection.execute(auth.SQL["purge_sessions"], now, now - auth.IDLE)
                 await connection.execute(auth.SQL["purge_keys"], now - KEEP_KEYS)
         await asyncio.sleep(PURGE_S)

@@ -29,7 +29,7 @@ values ($1, $2, $3, $4, $5, $5, $6)
 delete from session where token_sha256 = $1
 
 -- name: client
-select c.tenant, c.secret_hash, c.scope, o.type
+select c.client_id, c.tenant, c.secret_hash, c.jwks, c.jwks_url, c.scope, o.type
 from client c
 join organization o on o.id = c.tenant
 where c.client_id = $1 and c.active and o.active
@@ -38,8 +38,14 @@ where c.client_id = $1 and c.active and o.active
 insert into access_token (token_sha256, tenant, client_id, scope, created_at, expires_at)
 values ($1, $2, $3, $4, $5, $6)
 
+-- name: use_assertion
+insert into assertion_used (client_id, jti, expires_at) values ($1, $2, $3) on conflict do nothing
+
 -- name: purge_tokens
 delete from access_token where expires_at < $1
+
+-- name: purge_assertions
+delete from assertion_used where expires_at < $1
 
 -- name: purge_sessions
 delete from session where expires_at < $1 or last_seen_at < $2

@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from api.changes import Changes
 from api.database import Database
+from api.key_sets import KeySets
 from api.limits import Limits
 from api.principal import Principal
 from infra.kafka import KafkaLogin
@@ -62,6 +63,7 @@ class Context:
         self.producer = producer
         self.changes = Changes(database)
         self.limits = Limits()
+        self.key_sets = KeySets()
         self.recent = Recent()
 
     @property

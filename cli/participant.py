@@ -3,15 +3,20 @@
 Comes in: who they are. Goes out: their credentials, once. Must never print a secret it did not just make.
 """
 
+import json
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import click
 
-from cli.common import Exchange, find, json_option, note, print_json, print_table, run, wants_json
+from cli.common import FILE, Exchange, find, json_option, note, print_json, print_table, run, wants_json
 from cli.keeping import Keeping
-from infra import participants, webhooks
+from infra import participants, signing_clients, webhooks
+from infra.embedded.local import write_private
 from infra.participants import Participant
+from producers import signing
 from referrals.words import OrganizationType
 
 TYPES = [t.value for t in OrganizationType]
@@ -81,6 +86,49 @@ def webhook(organization: str, url: str | None, as_json: bool) -> None:
     elif secret:
         click.echo(f"Webhook secret  {secret}")
         note("Shown once: the receiver checks each signature with it (Standard Webhooks).")
+
+
+@participant.command(epilog="Example: refex participant keys bay-clinic --generate bay-clinic.jwk.json")
+@click.argument("organization")
+@click.option("--jwks", type=FILE, help="A file with its public keys (a JSON Web Key Set).")
+@click.option("--jwks-url", help="The https address where it publishes them, so that they can rotate.")
+@click.option(
+    "--generate", type=click.Path(path_type=Path), help="Make a key and write its private half here."
+)
+@json_option
+def keys(
+    organization: str, jwks: Path | None, jwks_url: str | None, generate: Path | None, as_json: bool
+) -> None:
+    """Let a client of ORGANIZATION sign instead of sending a secret; without an option, end that client."""
+    if sum(given is not None for given in (jwks, jwks_url, generate)) > 1:
+        raise click.UsageError("give one of --jwks, --jwks-url and --generate")
+    public = jwks.read_bytes() if jwks else None
+    if generate is not None:
+        if generate.exists():
+            raise click.UsageError(
+                f"{generate} exists; a private key is never overwritten, choose another name"
+            )
+        key = signing.new_key(f"{organization}-{uuid4().hex[:8]}")
+        public = json.dumps(signing.public_set(key)).encode()
+        write_private(generate, json.dumps(key.as_dict(private=True)))
+    try:
+        client_id = run(_keys(find(), organization, public, jwks_url))
+    except participants.ParticipantError as error:
+        raise click.ClickException(str(error)) from error
+    if wants_json(as_json):
+        print_json({"organization": organization, "client_id": client_id})
+    elif client_id is None:
+        click.echo(f"{organization} has no signing client any more; its tokens have ended")
+    else:
+        click.echo(f"OAuth client  {client_id}  signs RS384 or ES384 (SMART Backend Services)")
+
+
+async def _keys(exchange: Exchange, organization: str, public: bytes | None, url: str | None) -> str | None:
+    connection = await _connect(exchange)
+    try:
+        return await signing_clients.set_keys(connection, organization, public, url)
+    finally:
+        await connection.close()
 
 
 async def _webhook(exchange: Exchange, organization: str, url: str | None) -> str | None:

@@ -13,6 +13,14 @@ insert into client (client_id, tenant, secret_hash, scope) values ($1, $2, $3, $
 on conflict (client_id) do update set secret_hash = excluded.secret_hash, scope = excluded.scope
     where client.tenant = excluded.tenant
 
+-- name: upsert_signing_client
+insert into client (client_id, tenant, scope, jwks, jwks_url) values ($1, $2, $3, $4, $5)
+on conflict (client_id) do update set jwks = excluded.jwks, jwks_url = excluded.jwks_url, active = true
+    where client.tenant = excluded.tenant and client.secret_hash is null
+
+-- name: end_signing_client
+delete from client where client_id = $1 and tenant = $2 and secret_hash is null
+
 -- name: upsert_user
 insert into app_user (id, tenant, email, name, role, password_hash) values ($1, $2, $3, $4, $5, $6)
 on conflict (email) do update set password_hash = excluded.password_hash, role = excluded.role
@@ -22,7 +30,7 @@ on conflict (email) do update set password_hash = excluded.password_hash, role =
 select id, name, type, kafka_username from organization where id = $1
 
 -- name: clients
-select client_id, scope from client where tenant = $1 and active order by client_id
+select client_id, scope from client where tenant = $1 and active and secret_hash is not null order by client_id
 
 -- name: end_tokens
 delete from access_token where tenant = $1

@@ -1,14 +1,19 @@
 """An HTTP client of the exchange for one organization: gets its token by client credentials and renews it.
 
-Comes in: address, client id and secret. Goes out: decoded JSON. Must never retry what the exchange refused.
+Comes in: address, client id, and its secret or the key it signs with. Goes out: decoded JSON. Must never retry
+what the exchange refused.
 """
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
+from uuid import uuid4
 
 import httpx
+
+from producers import signing
 
 RENEW_BEFORE_S = 60.0
 TRIES = 5
@@ -25,8 +30,12 @@ class Refused(RuntimeError):
 class ExchangeClient:
     """`async with ExchangeClient(url, client_id, client_secret) as client: await client.get("/v1/me")`."""
 
-    def __init__(self, url: str, client_id: str, client_secret: str, timeout_s: float = 10.0) -> None:
-        self._login = httpx.BasicAuth(client_id, client_secret)
+    def __init__(
+        self, url: str, client_id: str, proof: str | signing.PrivateKey, timeout_s: float = 10.0
+    ) -> None:
+        self._client_id = client_id
+        self._proof = proof
+        self._token_url = f"{url.rstrip('/')}/oauth/token"
         self._http = httpx.AsyncClient(base_url=url, timeout=timeout_s, trust_env=False)
         self._token = ""
         self._renew_at = 0.0
@@ -43,7 +52,13 @@ class ExchangeClient:
     async def token(self) -> dict[str, Any]:
         """A new access token as /oauth/token answers it. Raises Refused or httpx.HTTPError."""
         form = {"grant_type": "client_credentials"}
-        return dict(await self._answer("POST", "/oauth/token", data=form, auth=self._login))
+        if isinstance(self._proof, str):
+            login = httpx.BasicAuth(self._client_id, self._proof)
+            return dict(await self._answer("POST", "/oauth/token", data=form, auth=login))
+        now = datetime.now(UTC)
+        signed = signing.assertion(self._proof, self._client_id, self._token_url, now, uuid4())
+        form |= {"client_assertion_type": signing.TYPE, "client_assertion": signed}
+        return dict(await self._answer("POST", "/oauth/token", data=form))
 
     async def get(self, path: str, **query: Any) -> Any:
         """The JSON at a path. Raises Refused or httpx.HTTPError."""

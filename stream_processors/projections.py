@@ -121,6 +121,7 @@ NOT_PROJECTIONS: dict[str, str] = {
     "app_user": "participants, kept by the operator",
     "session": "the API's own",
     "access_token": "the API's own",
+    "assertion_used": "the API's own",
     "idempotency": "the API's own",
     "schema_migration": "which migrations ran",
 }

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from api import metrics
+from stream_processors import metrics as worker
 
 INFRA = Path(__file__).parents[2] / "infra"
 RULES: dict[str, Any] = yaml.safe_load((INFRA / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))
@@ -54,6 +55,21 @@ def test_the_dashboard_asks_for_metrics_that_exist() -> None:
 def test_nothing_is_asked_by_person_or_referral() -> None:
     text = json.dumps(DASHBOARD) + json.dumps(RULES)
     assert not re.search(r"by \((?:[^)]*)\b(person|referral_id|organization|tenant)\b", text)
+
+
+LABELS = {"method", "status", "topic", "action"}
+"""What a metric may be split by: words of ours, few of each; whom it is about is none of them."""
+
+
+def test_no_label_may_name_a_person_a_referral_or_an_organization() -> None:
+    found = {
+        f"{name}: {label}"
+        for module in (metrics, worker)
+        for name, metric in vars(module).items()
+        for label in getattr(metric, "_labelnames", ())
+        if label not in LABELS
+    }
+    assert not found, "a label of its own must be a word of ours: add it to LABELS, or count without it"
 
 
 def test_prometheus_and_grafana_find_their_files() -> None:

@@ -27,6 +27,24 @@ async def test_a_token_opens_the_api(exchange: RunningExchange) -> None:
     assert unknown.code == 2 and "riverside-clinic" in unknown.stderr
 
 
+async def test_a_client_that_signs_gets_its_token_with_the_key_it_made(
+    exchange: RunningExchange, tmp_path: Path
+) -> None:
+    key = tmp_path / "key.json"
+    made = await refex(exchange, "participant", "keys", "lakeview-health", "--generate", str(key), "--json")
+    client = json.loads(made.stdout)["client_id"]
+    assert key.stat().st_mode & 0o077 == 0 and '"d"' not in made.stdout
+    proof = ("--client-id", client, "--private-key-file", str(key))
+    ran = await refex(exchange, "token", *proof)
+    async with httpx.AsyncClient(base_url=exchange.url, trust_env=False) as http:
+        me = await http.get("/v1/me", headers={"Authorization": f"Bearer {ran.stdout.strip()}"})
+    assert me.json()["organization"]["id"] == "lakeview-health"
+    again = await refex(exchange, "participant", "keys", "lakeview-health", "--generate", str(key))
+    assert again.code == 2 and "never overwritten" in again.stderr
+    assert (await refex(exchange, "participant", "keys", "lakeview-health")).code == 0
+    assert (await refex(exchange, "token", *proof)).code == 1
+
+
 async def test_doctor_finds_everything_well(exchange: RunningExchange) -> None:
     async def well() -> bool:
         ran = await refex(exchange, "doctor", "--json")

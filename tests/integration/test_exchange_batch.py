@@ -1,4 +1,4 @@
-"""One batch, one transaction, on a real Postgres: redelivery, holes, and the record that fails us."""
+"""One batch, one transaction, on a real Postgres: redelivery, holes, the fence, and the record that fails us."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -11,8 +11,9 @@ from infra.postgres import pool
 from producers import envelope
 from producers.envelope import Said
 from referrals import check, ids
+from stream_processors import store
 from stream_processors.decode import Raw
-from stream_processors.exchange import Exchange
+from stream_processors.exchange import Exchange, is_transient
 from tests.support.api import Api
 from tests.support.referrals import body
 
@@ -23,9 +24,10 @@ PLACE = (TOPIC, 0)
 
 
 class Bench(NamedTuple):
-    """An exchange on a fresh database, and its owner's connection."""
+    """An exchange on a fresh database, its pool, and its owner's connection."""
 
     exchange: Exchange
+    connections: asyncpg.Pool
     owner: asyncpg.Connection
 
 
@@ -35,7 +37,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
     async with Api(tmp_path_factory.mktemp("batch")) as api:
         async with await pool(api.url, "worker") as connections, api.owner() as owner:
             await owner.execute("insert into progress values ($1, 0, 0, 'cluster', 'topic')", TOPIC)
-            yield Bench(Exchange(connections), owner)
+            yield Bench(Exchange(connections), connections, owner)
 
 
 def raw(number: int, offset: int | None = None) -> Raw:
@@ -89,3 +91,43 @@ async def test_the_one_record_that_fails_us_is_found_and_the_others_are_applied(
     assert [(r["error"], r["offset"]) for r in waiting] == [("CheckViolationError", 3)]
     assert waiting[0]["value"] == raw(3).value, "kept whole, to be released"
     assert await count(bench, "inbox") == 7
+
+
+FAILS = """
+create function fails() returns trigger language plpgsql as
+$$ begin raise exception 'for now' using errcode = '40001'; end $$;
+create trigger fails before insert on history execute function fails()
+"""
+
+
+async def test_what_fails_for_now_moves_nothing_and_is_tried_again(bench: Bench) -> None:
+    await bench.owner.execute(FAILS)
+    with pytest.raises(asyncpg.SerializationError) as failed:
+        await bench.exchange.apply([raw(n) for n in range(4)])
+    assert is_transient(failed.value), "tried again, by whoever holds the partition"
+    assert await bench.owner.fetchval("select next_offset from progress where topic = $1", TOPIC) == 0
+    await bench.owner.execute("drop trigger fails on history")
+    applied = await bench.exchange.apply([raw(n) for n in range(4)])
+    assert (applied.records, applied.dead, applied.parked, applied.next_offsets) == (4, 0, 0, {PLACE: 4})
+    assert await count(bench, "inbox") == 4
+
+
+async def test_whoever_slept_through_its_successor_moves_nothing(bench: Bench) -> None:
+    """The lock makes this impossible today; the fence holds also where the lock was lost."""
+    async with bench.connections.acquire() as successor:
+        await store.save_progress(successor, {PLACE: 0}, {PLACE: 9})
+    async with bench.connections.acquire() as zombie:
+        with pytest.raises(store.Overtaken):
+            await store.save_progress(zombie, {PLACE: 0}, {PLACE: 5})
+    assert await bench.owner.fetchval("select next_offset from progress where topic = $1", TOPIC) == 9
+
+
+async def test_what_fails_us_says_nothing_of_the_person_anywhere(
+    bench: Bench, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await bench.owner.execute("alter table referral add constraint boom check (person_key is null)")
+    applied = await bench.exchange.apply([raw(0), raw(1)])
+    assert applied.parked == 2
+    waiting = await bench.owner.fetch("select error, key from parked where topic = $1", TOPIC)
+    said = "".join(capfd.readouterr()) + str([dict(row) for row in waiting])
+    assert "CheckViolationError" in said and "Synthetic" not in said and "1980-02-01" not in said

@@ -23,6 +23,7 @@ from tests.support.engine import login_of, make_topic
 
 pytestmark = pytest.mark.real
 TOPIC, TRANSACTIONS, EACH = "holes", 6, 1500
+SEEN = "select next_offset as next, (select count(*) from tally) as n from progress"
 
 
 class Seen(NamedTuple):
@@ -36,11 +37,21 @@ class Tally:
 
     def __init__(self, connections: asyncpg.Pool) -> None:
         self._pool = connections
+        self._busy = 0
+        self.at_once = 0
 
     def read(self, raw: Raw) -> Seen:
         return Seen(raw)
 
     async def write(self, records: Sequence[Seen], holes: frozenset[Place]) -> Applied:
+        self._busy += 1
+        self.at_once = max(self.at_once, self._busy)
+        try:
+            return await self._written(records, holes)
+        finally:
+            self._busy -= 1
+
+    async def _written(self, records: Sequence[Seen], holes: frozenset[Place]) -> Applied:
         async with self._pool.acquire() as connection, connection.transaction():
             before = await store.lock_progress(connection, {(r.raw.topic, r.raw.partition) for r in records})
             taken, after, gaps = fresh(records, before, holes)
@@ -78,12 +89,17 @@ async def test_nothing_behind_a_hole_is_skipped_by_the_batch_read_ahead(services
     await owner.execute("create table tally (at bigint); grant insert on tally to refex_writer")
     await fill(login)
     async with await pool(url, "worker") as connections:
-        running = asyncio.create_task(Inbox(login, connections, Tally(connections), 0, f"^{TOPIC}$").run())
+        tally = Tally(connections)
+        running = asyncio.create_task(Inbox(login, connections, tally, 0, f"^{TOPIC}$").run())
         try:
             async with asyncio.timeout(60):
-                while await owner.fetchval("select count(*) from tally") < TRANSACTIONS * EACH:
+                while (seen := await owner.fetchrow(SEEN)) is None or seen["n"] < TRANSACTIONS * EACH:
                     await asyncio.sleep(0.1)
+                    assert seen is None or seen["next"] <= seen["n"] + TRANSACTIONS, (
+                        "records were stepped over"
+                    )
                     assert not running.done()
+                    assert tally.at_once <= 1, "no batch is written before the one before it is committed"
         finally:
             running.cancel()
             await asyncio.wait({running})

@@ -1,4 +1,4 @@
-"""Where a fact goes: the log, and the sender's feedback where it concerns the sender."""
+"""Where a fact goes: the log, the sender's feedback where it concerns the sender, the dead letters."""
 
 from typing import Any
 
@@ -36,3 +36,24 @@ def test_a_sender_hears_that_its_early_cancel_waits_and_it_takes_no_version() ->
     assert said["referral_id"] == str(REFERRAL) and said["version"] == 0
     assert (said["type"], said["reason"]) == ("referral-tombstoned", "need-met")
     assert [o.topic for o in outputs(TOMBSTONE, frozenset({"other-clinic"}), None)] == [topics.EXCHANGE_EVENT]
+
+
+def test_a_sender_is_told_of_a_refused_record_and_operators_get_it_whole() -> None:
+    said = {
+        "reason": "undecodable",
+        "detail": "not Avro",
+        "topic": "intake.clinic",
+        "partition": 2,
+        "offset": 7,
+    }
+    row = TOMBSTONE | {"kind": "refusal", "type": "record-refused", "data": msgspec.json.encode(said)}
+    letter = said | {"tenant": "clinic", "key": b"k", "value": b"nonsense"}
+    log, heard, dead = outputs(row, frozenset({"clinic"}), letter)
+    assert [log.topic, heard.topic, dead.topic] == [
+        topics.EXCHANGE_EVENT,
+        topics.feedback("clinic"),
+        topics.DEAD_LETTER,
+    ]
+    told = codec.decode(heard.value)[1]
+    assert {name: told[name] for name in said} == said
+    assert codec.decode(dead.value)[1]["value"] == b"nonsense", "whole, to be replayed"

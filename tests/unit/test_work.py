@@ -60,6 +60,14 @@ def test_the_same_event_twice_in_one_batch_counts_once() -> None:
     assert len(work.inbox) == 2 and not work.rejections and not work.dead
 
 
+def test_repetitions_leave_no_gap_in_a_lane() -> None:
+    work = done(records(submission(), submission(), accept(), accept(), accept("late", version=1)))
+    numbers = [h.lane_seq for h in work.history if h.kind == "referral"]
+    assert numbers == [41, 42, 43, 44]
+    lanes = {h.lane: h.lane_seq for h in work.history}
+    assert {lane: work.lanes[lane] for lane in lanes} == lanes, "a lane ends with its last fact"
+
+
 def test_an_event_id_seen_before_has_no_effect_and_with_another_body_is_reported() -> None:
     first = records(submission())
     arrival = first[0]
