@@ -19,12 +19,14 @@ from referrals.state import Referral
 from referrals.streams import Stream
 from stream_processors import consents, rows, service_record
 from stream_processors.decode import Arrival, Poison
+from stream_processors.journal import Journal
 from stream_processors.members import load_members, member_keys
 from stream_processors.persons import load_people
 from stream_processors.receiving import load_helps
 from stream_processors.work import Loaded, Work
 from stream_processors.writes import Overtaken as Overtaken
 from stream_processors.writes import Writes
+from stream_processors.writes import columns as columns
 
 SQL = queries("stream_processors", "store.sql")
 DIRECTORY = ("service", "capacity")
@@ -97,21 +99,22 @@ async def _tombstones(connection: Connection, unknown: set[UUID]) -> dict[UUID, 
     return {r["id"]: r["reason"] for r in rows}
 
 
-async def save(connection: Connection, work: Work, webhooks: frozenset[str]) -> None:
-    """Everything the batch made, in array statements."""
-    async with Writes(connection) as writes:
-        await _save_referrals(writes, work)
-        await _many(writes, "insert_history", [rows.history_row(w) for w in work.history])
-        await _save_deadlines(connection, writes, work)
-        await _save_streams(writes, work)
-        crash_points.here("batch.half-saved")
-        await _many(writes, "insert_inbox", [rows.inbox_row(*i) for i in work.inbox])
-        rejected = [rows.rejection_row(e.organization, e.event_id, e.at, said) for e, said in work.rejections]
-        await _many(writes, "insert_rejections", rejected)
-        await _many(writes, "insert_dead_letters", [rows.dead_row(p) for p in work.dead])
-        if work.dead:
-            crash_points.here("batch.buried")
-        await _many(writes, "insert_deliveries", rows.delivery_rows(work, webhooks))
+async def save(
+    connection: Connection, writes: Writes, journal: Journal, work: Work, webhooks: frozenset[str]
+) -> None:
+    """Everything the batch made, in array statements; of its journal what is not written yet."""
+    await _save_referrals(writes, work)
+    await journal.note(work)
+    crash_points.here("batch.half-saved")
+    await _save_deadlines(connection, writes, work)
+    await _save_streams(writes, work)
+    rejected = [rows.rejection_row(e.organization, e.event_id, e.at, said) for e, said in work.rejections]
+    await _many(writes, "insert_rejections", rejected)
+    await _many(writes, "insert_dead_letters", [rows.dead_row(p) for p in work.dead])
+    if work.dead:
+        crash_points.here("batch.buried")
+    await _many(writes, "insert_deliveries", rows.delivery_rows(work, webhooks))
+    await writes.done()
     await _save_persons(connection, work)
     pause_after = work.standings.policy.pause_after_expiries
     await service_record.save(connection, work.told, webhooks, work.world.hub, pause_after)
@@ -180,11 +183,6 @@ async def _save_streams(writes: Writes, work: Work) -> None:
 async def _many(writes: Writes, query: str, found: Sequence[tuple[Any, ...]]) -> None:
     if found:
         await writes.send(SQL[query], columns(found))
-
-
-def columns(found: Sequence[tuple[Any, ...]], width: int = 0) -> list[list[Any]]:
-    """Rows turned into one array per column, as unnest wants them; `width` when there may be no row."""
-    return [list(column) for column in zip(*found, strict=True)] or [[] for _ in range(width)]
 
 
 def _referral(row: asyncpg.Record) -> Referral:

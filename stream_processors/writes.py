@@ -13,6 +13,11 @@ from typing import Any, Self
 from infra.postgres import Connection, affected
 
 
+def columns(found: Sequence[tuple[Any, ...]], width: int = 0) -> list[list[Any]]:
+    """Rows turned into one array per column, as unnest wants them; `width` when there may be no row."""
+    return [list(column) for column in zip(*found, strict=True)] or [[] for _ in range(width)]
+
+
 class Overtaken(RuntimeError):
     """Another process moved a row this batch had read: throw the batch away and read it again."""
 

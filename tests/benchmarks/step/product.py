@@ -7,7 +7,7 @@ import contextlib
 import pickle
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import asyncpg
 import uvloop
@@ -26,8 +26,8 @@ WRITES = ("insert", "update", "delete", "with", "notify")
 class Keeping(asyncpg.Connection):
     """A connection that keeps what it writes."""
 
-    to: BinaryIO | None
-    kept: list[Statement]
+    to: ClassVar[BinaryIO | None] = None
+    kept: ClassVar[list[Statement]] = []
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> Any:
         self._keep(query, args)
