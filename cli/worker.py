@@ -24,5 +24,5 @@ def worker(notify: bool) -> None:
         )
     os.environ["REFEX_WORKER_ROLE"] = "notify" if notify else configured.worker_role
     configured.data_path.mkdir(mode=0o711, parents=True, exist_ok=True)
-    faust = [sys.executable, "-m", "faust", "-A", "stream_processors.app", "worker"]
+    faust = [sys.executable, "-m", "faust", "--loop", "uvloop", "-A", "stream_processors.app", "worker"]
     os.execv(sys.executable, [*faust, "--without-web", "--loglevel", "INFO"])  # noqa: S606

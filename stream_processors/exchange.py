@@ -34,6 +34,7 @@ Holes = frozenset[store.Place]
 NO_HOLES: Holes = frozenset()
 LIMITS = Limits()
 TRANSIENT_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
+PAUSED_TOO_LONG = "25P03"  # Postgres ended a transaction that stood still: what it did is void
 WAITS = (asyncpg.InterfaceError, OSError, TimeoutError, store.Overtaken, store.Rebuilding, Overdrawn)
 
 
@@ -190,5 +191,5 @@ def is_transient(error: Exception) -> bool:
     if isinstance(error, asyncpg.UniqueViolationError):
         return error.table_name is not None and error.table_name.startswith("inbox")
     if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "")[:2] in TRANSIENT_CLASSES
+        return (error.sqlstate or "")[:2] in TRANSIENT_CLASSES or error.sqlstate == PAUSED_TOO_LONG
     return isinstance(error, WAITS)

@@ -25,6 +25,9 @@ from stream_processors.tail import Published, tail
 
 SQL = queries("stream_processors", "relay.sql")
 GROUPS = 4
+LANE_BYTES = 1024 * 1024  # of one lane in one step: 16 lanes a relay, four relays, one copy each on its way
+PACE_S = 0.05  # after a small step: each is a durable commit that the batches' own commits wait beside
+SMALL = 200  # facts; after more than these the next step follows at once
 
 
 class Relay:
@@ -36,6 +39,7 @@ class Relay:
         self._group = group
         self._lanes = [n for n in range(LANES) if n % GROUPS == group]
         self._wake = asyncio.Event()
+        self._moved = 0
 
     async def run(self) -> None:
         """For ever: take the lock, scan the tail, publish; after any failure let go and begin anew."""
@@ -58,15 +62,16 @@ class Relay:
                     self._wake.clear()
                     if not await self._step(connection, producer, published):
                         await woken(self._wake, IDLE_S)
+                    elif self._moved < SMALL:
+                        await asyncio.sleep(PACE_S)
 
     async def _step(
         self, connection: asyncpg.Connection, producer: AIOKafkaProducer, published: Published
     ) -> bool:
         """Publish what is pending and move the positions; whether there was anything."""
         positions = await connection.fetch(SQL["positions"], self._lanes)
-        rows = await connection.fetch(
-            SQL["pending"], *columns([(r["lane"], r["next_seq"]) for r in positions])
-        )
+        wanted = columns([(r["lane"], r["next_seq"]) for r in positions])
+        rows = await connection.fetch(SQL["pending"], *wanted, LANE_BYTES)
         if not rows:
             return False
         crash_points.here("relay.selected")
@@ -85,7 +90,8 @@ class Relay:
         crash_points.here("relay.published")
         await self._move(connection, rows, ends)
         crash_points.here("relay.moved")
-        metrics.RELAYED.inc(len(rows))
+        self._moved = len(rows)
+        metrics.RELAYED.inc(self._moved)
         return True
 
     async def _dead(self, connection: asyncpg.Connection, row: Any) -> dict[str, Any] | None:

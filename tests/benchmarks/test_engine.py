@@ -1,7 +1,7 @@
 """The engine alone against the limit and against other frameworks: the same minimal rows, interleaved rounds.
 
 BENCH_RECORDS (300,000), BENCH_ROUNDS (5), BENCH_PEERS (a Python with engine/peers.lock), BENCH_JARS (the built Java
-project); what is not installed is left out of the table. Results: build/bench/engine.json and .svg.
+project); what is not installed is left out of the table. Result: build/bench/engine.json.
 """
 
 import os
@@ -75,5 +75,5 @@ async def test_the_engine_against_the_limit_and_its_peers(services: EmbeddedServ
         for who, (task, manifest) in entrants:
             found.append(await rounds.drain(who, task, manifest, number))
     said = report.environment(records=RECORDS, rounds=ROUNDS, seed=SEED, peers=[who.name for who in peers()])
-    print(report.table(list(report.write(Path("build/bench"), "engine", found, "limit", said))))
+    print(report.table(list(report.write("engine", found, "limit", said))))
     assert len(found) == ROUNDS * len(entrants)

@@ -1,31 +1,16 @@
-"""Runs into a table, a JSON document and an SVG: medians, and ratios to the limit within the same round.
+"""Runs into the rows of a report: medians, and ratios to the limit within the same round.
 
-Comes in: runs of several rounds, the environment. Goes out: text and files. Must never leave a round out.
+Comes in: runs of several rounds, the environment. Goes out: rows, kept in a file. Must never leave a round out.
 """
 
-import json
-import platform
 import statistics
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.engine.rounds import Run
-
-PACKAGES = ("aiokafka", "asyncpg", "fastavro", "faust-streaming", "uvloop", "msgspec")
-
-
-def environment(**said: Any) -> dict[str, Any]:
-    """Where and with what the figures were made."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "absent"
-    cores = len(__import__("os").sched_getaffinity(0))
-    return {"python": platform.python_version(), "cores": cores, "packages": versions, **said}
+from tests.benchmarks.figures import environment as environment
+from tests.benchmarks.figures import keep
+from tests.benchmarks.figures import table as table
 
 
 def ratios(runs: Iterable[Run], to: str) -> dict[str, tuple[float, float, float]]:
@@ -62,38 +47,8 @@ def rows(runs: list[Run], to: str) -> list[dict[str, Any]]:
     return made
 
 
-def table(found: list[Mapping[str, Any]]) -> str:
-    """The rows as aligned text."""
-    names = list(found[0])
-    cells = [names, *[[str(row[n]) for n in names] for row in found]]
-    widths = [max(len(line[n]) for line in cells) for n in range(len(names))]
-    return "\n".join(
-        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells
-    )
-
-
-def svg(found: list[Mapping[str, Any]]) -> str:
-    """Bars of the medians, longest on top."""
-    ordered = sorted(found, key=lambda row: -row["records_per_second"])
-    most = max(row["records_per_second"] for row in ordered)
-    bars = []
-    for n, row in enumerate(ordered):
-        y, width = 24 + n * 34, 420 * row["records_per_second"] / most
-        bars.append(f'<text x="0" y="{y + 15}">{row["contestant"]}</text>')
-        bars.append(f'<rect x="220" y="{y}" width="{width:.0f}" height="22" fill="#2378c3"/>')
-        bars.append(f'<text x="{228 + width:.0f}" y="{y + 15}">{row["records_per_second"]:,}/s</text>')
-    height = 40 + 34 * len(ordered)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 {height}" font-family="sans-serif" font-size="14">'
-        f"<title>Records per second, median</title>{''.join(bars)}</svg>\n"
-    )
-
-
-def write(folder: Path, name: str, runs: list[Run], to: str, said: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """NAME.json and NAME.svg; returns the rows."""
+def write(name: str, runs: list[Run], to: str, said: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """build/bench/NAME.json; returns the rows."""
     found = rows(runs, to)
-    folder.mkdir(parents=True, exist_ok=True)
-    document = {"environment": dict(said), "rows": found, "runs": [r._asdict() for r in runs]}
-    folder.joinpath(f"{name}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    folder.joinpath(f"{name}.svg").write_text(svg(list(found)), encoding="utf-8")
+    keep(name, found, said, runs=[r._asdict() for r in runs])
     return found

@@ -87,7 +87,7 @@ async def drain(who: Contestant, task: Task, manifest: Manifest, number: int) ->
                     told = Path(folder, "log").read_text(encoding="utf-8")[-3000:]
                     raise AssertionError(f"{who.name} did not finish:\n{told}") from None
                 finally:
-                    await _end(process)
+                    await end(process)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         await _verify(owner, who, manifest)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -117,7 +117,8 @@ async def _watched(
             await asyncio.sleep(0.02)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Stop a contestant, and kill it if it will not."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
