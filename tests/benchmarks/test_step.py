@@ -1,7 +1,7 @@
 """The full exchange step - rules, routing, history, deadlines, deliveries - against the limit, in interleaved rounds.
 
 BENCH_ROUNDS (5), BENCH_BEFORE (12,000 referrals that wait for answers), BENCH_NEW (9,000 in the traffic),
-BENCH_SERVICES (4,000). Results: build/bench/step.json and .svg.
+BENCH_SERVICES (4,000). Results: build/bench/step.json.
 """
 
 import json
@@ -44,7 +44,7 @@ async def test_the_full_step_against_the_limit() -> None:
         own = [f for f in found if f.run.contestant == row["contestant"]]
         row |= {f"cpu_us {name}": round(min(f.cpu[name] for f in own), 1) for name in own[0].cpu}
     said = report.environment(sizes=SIZES._asdict(), rounds=ROUNDS, seed=SEED, rows=found[-1].rows)
-    out = report.write(Path("build/bench"), "step", [f.run for f in found], "limit", said | {"cpu": rows})
+    out = report.write("step", [f.run for f in found], "limit", said | {"cpu": rows})
     print(report.table(list(rows)))
     print(json.dumps(found[-1].rows))
     ratio = next(row["ratio to limit"] for row in out if row["contestant"] == "step")

@@ -22,7 +22,7 @@ from cli.ledger_checks import broken
 from infra.kafka import KafkaLogin
 from infra.postgres import queries
 from infra.settings import Settings
-from tests.benchmarks.engine.rounds import LONGEST_S, Contestant, Run, _end
+from tests.benchmarks.engine.rounds import LONGEST_S, Contestant, Run, end
 from tests.benchmarks.engine.task import Task
 from tests.benchmarks.step.prepare import Wanted, copied
 
@@ -58,7 +58,7 @@ async def drain(
                     told = Path(folder, "log").read_text(encoding="utf-8")[-3000:]
                     raise AssertionError(f"{who.name} did not finish:\n{told}") from None
                 finally:
-                    await _end(process)
+                    await end(process)
             rows = await _verified(owner, who, wanted)
             if number == 0:
                 await _balanced(dsn)
