@@ -15,7 +15,7 @@ from faust.types.auth import AuthProtocol
 from mode import Service
 
 from avro_schemas import registry, topics
-from infra import crash_points, garbage, kafka
+from infra import crash_points, heap, kafka
 from infra.postgres import pool
 from infra.settings import Settings, settings
 from stream_processors import health, leaving
@@ -87,10 +87,10 @@ def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
     marks = config.data_path / "faust"
 
     async def consume() -> None:
+        heap.settle()
         async with await pool(url, "worker") as connections:
             limits = Limits(config.poison_in_row, config.poison_share)
             exchange = Exchange(connections, secret, limits)
-            garbage.for_batches()
             reading = Careful(marks / f"{config.worker_slot}.reading", exchange.unread).reading
             inbox = Inbox(login, connections, exchange, config.worker_slot, limits=limits, reading=reading)
             releaser = Releaser(connections, lambda: Exchange(connections, secret))

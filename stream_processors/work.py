@@ -32,9 +32,10 @@ from referrals.streams import record as recorded
 from referrals.timing import tells_hub
 from referrals.words import Channel
 from stream_processors.consents import Held, reaches
-from stream_processors.decode import EXCHANGE, Arrival, Poison, Raw
+from stream_processors.decode import EXCHANGE, Arrival, Poison
 from stream_processors.near import Near
 from stream_processors.receiving import Helps
+from stream_processors.runs import Consumed, appended_at
 from stream_processors.service_record import Told
 from stream_processors.written import InboxRow as InboxRow
 from stream_processors.written import Written as Written
@@ -244,7 +245,7 @@ class Work:
 
     def _bury(self, poison: Poison) -> None:
         self.dead.append(poison)
-        at = poison.raw.at
+        at = appended_at(poison.raw)
         envelope = c.Envelope(
             event_id=poison.event_id,
             organization=poison.tenant,
@@ -291,5 +292,5 @@ class Work:
         return self.lanes[lane]
 
 
-def _origin(raw: Raw) -> UUID:
+def _origin(raw: Consumed) -> UUID:
     return origin_id(raw.topic, raw.partition, raw.offset)

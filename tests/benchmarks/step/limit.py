@@ -15,7 +15,7 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from avro_schemas.codec import CodecError, decode
-from infra import garbage
+from infra import heap
 from infra.postgres import session_settings
 from tests.benchmarks.engine.task import task
 from tests.benchmarks.step.prepare import PARTITIONS, TOPICS
@@ -68,7 +68,7 @@ async def main(path: str) -> None:
     await consumer.start()
     consumer.assign([TopicPartition(t, p) for t in TOPICS for p in range(PARTITIONS)])
     await consumer.seek_to_beginning()
-    garbage.for_batches()
+    heap.settle()
     ready, writing = 0, None
     for batch in kept:
         while ready < batch.records:

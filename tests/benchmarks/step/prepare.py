@@ -21,6 +21,7 @@ from producers.envelope import Record
 from referrals import ids
 from stream_processors.decode import Raw
 from stream_processors.exchange import Exchange
+from stream_processors.runs import runs
 from tests.benchmarks.step import workload
 from tests.support.engine import make_topic
 
@@ -69,7 +70,9 @@ async def filled(url: str, sizes: Sizes, seed: int) -> list[Record]:
             for n in range(0, len(records), BATCH):
                 batch = [_raw(r, source, offset + i) for i, r in enumerate(records[n : n + BATCH])]
                 offset += len(batch)
-                await exchange.write([exchange.read(b)._replace(raw=b._replace(topic=source)) for b in batch])
+                await exchange.write(
+                    runs(exchange.read(b)._replace(raw=b._replace(topic=source)) for b in batch)
+                )
     rows = await owner.fetch(
         "select referral_id, hop::text as hop, recipient from hop where status = 'requested' order by hop"
     )

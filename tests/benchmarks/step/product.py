@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, ClassVar
 import asyncpg
 import uvloop
 
-from infra import garbage
+from infra import heap
 from infra.postgres import session_settings
 from stream_processors.exchange import Exchange
 from stream_processors.inbox import Inbox
@@ -59,7 +59,7 @@ async def main(keep: str | None) -> None:
             run.dsn, min_size=1, max_size=4, server_settings=settings, connection_class=kind
         ) as connections:
             exchange = Exchange(connections, SECRET)
-            garbage.for_batches()
+            heap.settle()
             await Inbox(run.login, connections, exchange, 0).run()
 
 

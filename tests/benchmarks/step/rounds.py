@@ -1,7 +1,6 @@
 """Interleaved rounds of the step and the limit, each on a copy of the prepared database.
 
-Comes in: a contestant's program, a task, what must be there afterwards. Goes out: one Run each, with the CPU seconds
-of Postgres and Kafka beside the contestant's. Must never keep a figure whose tables are wrong.
+Comes in: a contestant's program, a task, what must be there afterwards. Goes out: one Run each. Must never keep a figure whose tables are wrong.
 """
 
 import asyncio
@@ -22,6 +21,7 @@ from cli.ledger_checks import broken
 from infra.kafka import KafkaLogin
 from infra.postgres import queries
 from infra.settings import Settings
+from tests.benchmarks.engine.busy import Busy
 from tests.benchmarks.engine.rounds import LONGEST_S, Contestant, Run, end
 from tests.benchmarks.engine.task import Task
 from tests.benchmarks.step.prepare import Wanted, copied
@@ -30,10 +30,9 @@ SQL = queries("tests.benchmarks.step", "checks.sql")
 
 
 class Drained(NamedTuple):
-    """A run, what the processes beside it took of it, and the rows that are there after it."""
+    """A run, and the rows that are there after it."""
 
     run: Run
-    cpu: dict[str, float]
     rows: dict[str, int]
 
 
@@ -53,7 +52,7 @@ async def drain(
                     *who.arguments, env=os.environ | own.environment(), stdout=log, stderr=log
                 )
                 try:
-                    run, cpu = await _watched(owner, process.pid, who, own, pids, number)
+                    run = await _watched(owner, process.pid, who, own, pids, number)
                 except (TimeoutError, psutil.Error):
                     told = Path(folder, "log").read_text(encoding="utf-8")[-3000:]
                     raise AssertionError(f"{who.name} did not finish:\n{told}") from None
@@ -62,41 +61,30 @@ async def drain(
             rows = await _verified(owner, who, wanted)
             if number == 0:
                 await _balanced(dsn)
-            return Drained(run, cpu, rows)
+            return Drained(run, rows)
         finally:
             await owner.close()
 
 
 async def _watched(
     owner: asyncpg.Connection, pid: int, who: Contestant, task: Task, pids: Mapping[str, int], number: int
-) -> tuple[Run, dict[str, float]]:
+) -> Run:
     """From the first progress to the last: the first batch, with which everything is loaded, is left out."""
-    all_pids, rss = {"contestant": pid, **pids}, 0.0
-    began: tuple[float, int, dict[str, float]] | None = None
+    busy, rss = Busy({"process 0": pid, **pids}), 0.0
+    began: tuple[float, int] | None = None
     async with asyncio.timeout(LONGEST_S):
         while True:
             done, now = await owner.fetchval(SQL["progress"]), time.perf_counter()
             rss = max(rss, psutil.Process(pid).memory_info().rss / 1e6)
             if done and began is None:
-                began = (now, done, _cpu(all_pids))
+                began = (now, done)
+                busy.begin()
+            busy.look()
             if done >= task.records and began is not None:
-                at, first, before = began
-                cpu = {name: seconds - before[name] for name, seconds in _cpu(all_pids).items()}
-                records = done - first
-                million = cpu["contestant"] * 1e6 / records
-                rates = {name: seconds * 1e6 / records for name, seconds in cpu.items()}
-                return Run(who.name, number, records / (now - at), million, rss), rates
-            await asyncio.sleep(0.01)
-
-
-def _cpu(pids: Mapping[str, int]) -> dict[str, float]:
-    """CPU seconds so far of each process and its children."""
-    found = {}
-    for name, pid in pids.items():
-        process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
-        found[name] = sum(sum(p.cpu_times()[:2]) for p in family)
-    return found
+                records = done - began[1]
+                cpu = busy.per_million(records)
+                return Run(who.name, number, records / (now - began[0]), cpu["process 0"], rss, cpu)
+            await asyncio.sleep(0.02)
 
 
 async def _verified(owner: asyncpg.Connection, who: Contestant, wanted: Wanted) -> dict[str, int]:
