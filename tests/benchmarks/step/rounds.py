@@ -1,6 +1,7 @@
 """Interleaved rounds of the step and the limit, each on a copy of the prepared database.
 
-Comes in: a contestant's program, a task, what must be there afterwards. Goes out: one Run each. Must never keep a figure whose tables are wrong.
+Comes in: a contestant's program, a task, what must be there afterwards. Goes out: one Run each. Must never keep a
+figure whose tables are wrong.
 """
 
 import asyncio
