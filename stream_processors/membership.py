@@ -12,9 +12,9 @@ from aiokafka.errors import KafkaError, UnknownError
 
 WITHIN_S = 9.0
 """Less than a session (10 s): a member that was merely away too long is thrown out at most once in this time."""
-YOUNG_S = 60.0
-"""The newcomer goes first, so that the process that works is left alone."""
-FEW, SOME = 2, 4
+NEW_S = 5.0
+"""Who loses its place so soon after getting it came second, and goes first: the one that works is left alone."""
+FEW, SOME = 2, 3
 
 
 class SlotTaken(RuntimeError):
@@ -34,6 +34,7 @@ class Membership:
         self._slot = slot
         self._id = ""
         self._since = 0.0
+        self._came_second = False
         self._lost: deque[float] = deque(maxlen=SOME)
 
     def assigned(self, id: str, now: float) -> None:
@@ -43,10 +44,11 @@ class Membership:
         if not self._id:
             self._since = now
         elif id != self._id:
+            self._came_second |= now - self._since < NEW_S
             self._lost.append(now)
         self._id = id
         lately = sum(now - lost <= WITHIN_S for lost in self._lost)
-        if lately >= (FEW if now - self._since < YOUNG_S else SOME):
+        if lately >= (FEW if self._came_second else SOME):
             raise self._taken()
 
     def explained(self, error: KafkaError) -> Exception:

@@ -3,7 +3,7 @@
 import pytest
 from aiokafka.errors import KafkaError, UnknownError
 
-from stream_processors.membership import WITHIN_S, YOUNG_S, Membership, SlotTaken
+from stream_processors.membership import NEW_S, WITHIN_S, Membership, SlotTaken
 
 
 def test_a_member_that_was_away_now_and_then_stays() -> None:
@@ -14,7 +14,7 @@ def test_a_member_that_was_away_now_and_then_stays() -> None:
 
 def test_being_thrown_out_counts_once_not_again_without_an_id() -> None:
     one = Membership("group-host-0", 0)
-    for number, id in enumerate(["", "a", "", "", "b", "b", "", "b"]):
+    for number, id in enumerate(["", "a", "", "", "b", "b", "", "b", ""]):
         one.assigned(id, float(number))
 
 
@@ -29,10 +29,10 @@ def test_a_newcomer_that_loses_its_place_twice_goes() -> None:
 def test_one_that_has_worked_for_long_gives_way_later() -> None:
     one = Membership("group-host-0", 0)
     one.assigned("a", 0.0)
-    for number, id in enumerate("bcd"):
-        one.assigned(id, YOUNG_S + number * 2.0)
+    one.assigned("b", NEW_S)
+    one.assigned("c", NEW_S + 3.0)
     with pytest.raises(SlotTaken):
-        one.assigned("e", YOUNG_S + 6.0)
+        one.assigned("d", NEW_S + 6.0)
 
 
 def test_what_the_client_does_not_know_means_the_slot_is_taken() -> None:
