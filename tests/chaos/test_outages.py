@@ -134,6 +134,7 @@ async def test_a_second_worker_of_the_same_slot_ends_and_says_why(running: Serve
         await first.until("/readyz", 200, 30)
         await publish(running, "slot-before", 50)
         await applied(running, 60)
+        await asyncio.sleep(6)  # it has its place for a while
         async with running.part("worker", name="second") as second:
             code = await asyncio.to_thread(second.process.wait, 60)
             said = second.log.read_text()
