@@ -25,6 +25,7 @@ from stream_processors.parking import Parked
 from stream_processors.poison import Limits
 from stream_processors.progress import Stopped, fresh
 from stream_processors.runs import Consumed, Run, flat, runs
+from stream_processors.sealing import Sealing
 from stream_processors.service_record import Overdrawn
 from stream_processors.work import Work
 from stream_processors.world import WorldKeeper
@@ -75,6 +76,7 @@ class Exchange:
         self._pool = pool
         self._match_secret = match_secret or secrets.token_bytes(32)
         self._world = WorldKeeper()
+        self._sealing = Sealing()
         self._failures = Failures(limits)
         self.unread: set[tuple[str, int, int]] = set()
 
@@ -171,16 +173,19 @@ class Exchange:
             work = await settled(connection, loaded, world, records, journal if early else None)
             crash_points.here("batch.decided")
             await store.save(connection, writes, journal, work, self._world.webhooks)
+        await self._sealing.seal(connection, work.history)
         crash_points.here("batch.saved")
         return work
 
     def adopt(self, work: Work) -> None:
         """After the commit: the world as this work left it."""
         self._world.adopt(work)
+        self._sealing.adopt()
 
     def forget(self) -> None:
-        """After a failure: the world is read anew."""
+        """After a failure: the world and the end of the audit's chain are read anew."""
         self._world.forget()
+        self._sealing.forget()
 
 
 def is_transient(error: Exception) -> bool:

@@ -25,7 +25,7 @@ select number, kind, at, tenant, body, hash from audit_record where chain = $1 o
 
 -- name: facts
 select lane, lane_seq, kind, stream_id, version, type, event_id, occurred_at, at, actor_organization, actor_user,
-    on_behalf_of, channel, tenant, data, sealed
+    on_behalf_of, channel, tenant, sender, recipients, payer, status, data, sealed
 from history where lane = $1 and lane_seq > $2 order by lane_seq
 
 -- name: lanes

@@ -86,6 +86,10 @@ class Fact(Struct, frozen=True, array_like=True):
     on_behalf_of: str | None
     channel: str
     tenant: str
+    sender: str | None
+    recipients: Sequence[str]
+    payer: str | None
+    status: str | None
     data: bytes
     sealed: bytes
 

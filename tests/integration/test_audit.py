@@ -177,6 +177,43 @@ async def checkpoint(api: Api, folder: Path) -> list[Checkpoint]:
     return checkpoints.read(checkpoints.lines(file), KEY.public_key())
 
 
+HISTORY = {
+    "edited": "update history set data = data || ' '::bytea where (lane, lane_seq) = ($1, $2)",
+    "shown to another": "update history set recipients = '{safe-a}' where (lane, lane_seq) = ($1, $2)",
+    "removed": "delete from history where (lane, lane_seq) = ($1, $2)",
+    "cut off": "with cut as (delete from history where lane = $1 and lane_seq >= $2)"
+    " update lane set seq = $2 - 1 where lane = $1",
+}
+
+
+@pytest.mark.parametrize("change", ["edited", "shown to another", "removed", "cut off"])
+async def test_a_changed_fact_is_found(api: Api, change: str) -> None:
+    await api.submitted()
+    async with api.owner() as owner:
+        held = owner.transaction()
+        await held.start()
+        try:
+            lane = await owner.fetchrow("select lane, seq from lane order by seq desc limit 1")
+            assert lane is not None
+            await owner.execute(HISTORY[change], lane["lane"], lane["seq"])
+            proof = await prove(owner, [])
+        finally:
+            await held.rollback()
+    assert [f"lane {lane['lane']}" in f"{w.where} {w.what}" for w in proof.wrong] == [True]
+
+
+async def test_a_fact_that_no_batch_wrote_is_found(api: Api) -> None:
+    async with api.owner() as owner:
+        held = owner.transaction()
+        await held.start()
+        try:
+            lane = await owner.fetchval("update lane set seq = seq + 1 where lane = 63 returning lane")
+            proof = await prove(owner, [])
+        finally:
+            await held.rollback()
+    assert [w.where for w in proof.wrong] == [f"lane {lane}"]
+
+
 Tamper = Callable[[asyncpg.Connection, str], Awaitable[object]]
 
 
