@@ -71,7 +71,7 @@ def _moved_before_sent() -> contextlib.AbstractContextManager[Any]:
     async def hasty(self: Relay, connection: Any, producer: Any, published: Any) -> bool:
         positions = await connection.fetch(relay.SQL["positions"], self._lanes)
         lanes, firsts = [r["lane"] for r in positions], [r["next_seq"] for r in positions]
-        found = await connection.fetch(relay.SQL["pending"], lanes, firsts)
+        found = await connection.fetch(relay.SQL["pending"], lanes, firsts, relay.LANE_BYTES)
         if found:
             await self._move(connection, found, {})
             moved = patch.object(self, "_move", _nothing)
