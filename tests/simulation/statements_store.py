@@ -131,9 +131,11 @@ async def wait_for_linker(tx: Transaction, persons: Sequence[UUID], tenants: Seq
 
 
 @statement(STORE, "load_deadlines")
-def load_deadlines(tx: Transaction, referrals: Sequence[UUID]) -> list[Row]:
-    known = set(referrals)
-    return [row for row in tx.rows("deadline") if row["referral_id"] in known]
+def load_deadlines(tx: Transaction, referrals: Sequence[UUID]) -> list[tuple[UUID, str, int]]:
+    """Read by place, not by name."""
+    known, named = set(referrals), ("referral_id", "kind", "generation")
+    found = [row for row in tx.rows("deadline") if row["referral_id"] in known]
+    return [(row[named[0]], row[named[1]], row[named[2]]) for row in found]
 
 
 @written(STORE, "clear_deadlines")
