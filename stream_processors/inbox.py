@@ -27,6 +27,7 @@ from infra.kafka import KafkaLogin
 from stream_processors import metrics
 from stream_processors.decode import Raw
 from stream_processors.exchange import Applied, is_transient
+from stream_processors.fetching import UNTIL_IT_IS, Fetched, Started, sooner
 from stream_processors.patience import may_pass
 from stream_processors.poison import Limits, PoisonGuard
 from stream_processors.progress import Placed, Stopped, overtaken, released, starting_offsets, stop
@@ -39,7 +40,6 @@ ADVISORY_COMMIT_S = 2.0
 LOOK_AGAIN_S = 3.0  # whether the operator let a stopped partition go on
 LIMITS = Limits()
 PATTERN = "^(" + "|".join([r"intake\.[a-z0-9.-]+", *map(re.escape, topics.consumed())]) + ")$"
-UNTIL_IT_IS = stamina.AsyncRetryingCaller(attempts=None, timeout=None, wait_initial=0.1, wait_max=3.0)
 log = structlog.get_logger()
 
 
@@ -103,9 +103,8 @@ class Inbox(Generic[T]):
             try:
                 while True:
                     await self._place(consumer)
-                    fetched = await consumer.getmany(timeout_ms=200, max_records=MAX_RECORDS)
-                    batch = [raw(r) for p, records in fetched.items() if p in self._open for r in records]
-                    read = await self._read(batch)
+                    read = await self._taken(await consumer.getmany(timeout_ms=200, max_records=MAX_RECORDS))
+                    await self._gather(consumer, read)
                     again = await self._settle(consumer)
                     records = [r for r in read if (r.raw.topic, r.raw.partition) not in again]
                     records = await self._admitted(consumer, records)
@@ -116,6 +115,19 @@ class Inbox(Generic[T]):
                     await self._look_for_released()
             finally:
                 await self._drop()
+
+    async def _taken(self, fetched: Fetched) -> list[T]:
+        """What was fetched of the partitions that are open, read."""
+        return await self._read([raw(r) for p, found in fetched.items() if p in self._open for r in found])
+
+    async def _gather(self, consumer: AIOKafkaConsumer, read: list[T]) -> None:
+        """Add what arrives while the batch before is written: else it waits until this one is written too."""
+        while 0 < len(read) < MAX_RECORDS and (writing := self._writing) and not writing.done():
+            fetch = consumer.getmany(timeout_ms=200, max_records=MAX_RECORDS - len(read))
+            more = await sooner(fetch, writing)
+            if self.reassigned:
+                break
+            read += await self._taken(more)
 
     async def _admitted(self, consumer: AIOKafkaConsumer, records: list[T]) -> list[T]:
         """The records up to where there was too much poison; those partitions wait for the operator."""
@@ -158,8 +170,8 @@ class Inbox(Generic[T]):
             self._writing.cancel()
             await asyncio.wait({self._writing})
 
-    def _consumer(self) -> "_Started":
-        return _Started(
+    def _consumer(self) -> Started:
+        return Started(
             AIOKafkaConsumer(
                 **self._login.aiokafka(),
                 group_id=GROUP,
@@ -273,21 +285,6 @@ class _Reassigned(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_assigned(self, assigned: object) -> None:
         self._inbox.reassigned = True
-
-
-class _Started:
-    """A consumer that is started, retrying while the broker is away, and always stopped."""
-
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        self._consumer = consumer
-
-    async def __aenter__(self) -> AIOKafkaConsumer:
-        await UNTIL_IT_IS.on((KafkaError, OSError))(self._consumer.start)
-        return self._consumer
-
-    async def __aexit__(self, *error: object) -> None:
-        with contextlib.suppress(KafkaError, asyncio.TimeoutError):
-            await self._consumer.stop()
 
 
 def raw(record: ConsumerRecord) -> Raw:
