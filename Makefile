@@ -43,8 +43,8 @@ fast: install
 mutants: install ## plant every known bug in a copy; its named check must see it (MUTANTS="--random 6", see tests/mutants)
 	$(BIN)/python -m tests.mutants.run $(MUTANTS)
 
-chaos: install ## kill -9 under load, tens of thousands of simulated runs, other long failure runs
-	$(BIN)/pytest -m long tests/chaos tests/simulation
+chaos: install ## kill -9 under load, tens of thousands of simulated runs, other long failure runs: an hour (docs/chaos.md)
+	$(BIN)/pytest -s -m long tests/chaos tests/simulation
 
 bench: install $(PEERS)/.installed $(JARS)/.built ## measured figures, as ratios where they compare (needs mvn for the Java peers)
 	BENCH_PEERS=$(CURDIR)/$(PEERS)/bin/python BENCH_JARS=$(CURDIR)/$(JARS) $(BIN)/pytest -s -m long tests/benchmarks

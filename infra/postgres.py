@@ -15,31 +15,59 @@ Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 CHANNEL = "refex"  # content-free: whoever is woken asks again, under its own role
 
+PAUSED_S = 15
+"""A worker that stands still inside a transaction (stopped, swapped out, cut off) keeps its locks no longer than this:
+half as long again as its Kafka session, after which others read its partitions and need those lanes."""
+
+# Whoever is cut off without a word is found out within 25 seconds, not after the two hours of the system's default.
+KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+# And the server does not work on at a long query for one that has gone.
+GONE = {"client_connection_check_interval": "5s"}
+
 ROLES = {"worker": "refex_writer", "relay": "refex_relay", "reader": "refex_reader", "api": "refex_api"}
 
 
-async def pool(url: str, part: str, min_size: int = 1, max_size: int = 4) -> asyncpg.Pool:
-    """A pool of sessions named `refex-<part>` under the part's role (architecture 12)."""
+async def pool(url: str, part: str, min_size: int = 0, max_size: int = 4, prepare: str = "") -> asyncpg.Pool:
+    """A pool of sessions named `refex-<part>` under the part's role (architecture 12); opened while it is away.
+
+    Only for transactions that leave nothing behind in the session: no LISTEN, no advisory lock or setting beyond the
+    transaction. So it is not reset between two of them, which was a round trip a batch. `prepare`: SQL of every new
+    session.
+    """
+
+    async def begin(connection: asyncpg.Connection) -> None:
+        if prepare:
+            await connection.execute(prepare)
+
     return await asyncpg.create_pool(
         url,
         min_size=min_size,
         max_size=max_size,
+        init=begin,
+        reset=_as_it_is,
         server_settings=session_settings(part),
         timeout=5,
         command_timeout=60,
     )
 
 
-async def connect(url: str, part: str) -> asyncpg.Connection:
-    """One session of its own, for locks and LISTEN."""
-    return await asyncpg.connect(url, server_settings=session_settings(part), timeout=5)
+async def _as_it_is(connection: asyncpg.Connection) -> None:
+    """asyncpg has rolled back what was open before it asks; there is nothing else to reset."""
+
+
+async def connect(url: str, part: str, statement_s: float | None = None) -> asyncpg.Connection:
+    """One session of its own, for locks and LISTEN; `statement_s`: how long it waits for any answer."""
+    settings = session_settings(part)
+    return await asyncpg.connect(url, server_settings=settings, timeout=5, command_timeout=statement_s)
 
 
 def session_settings(part: str) -> dict[str, str]:
     """What every session of a part starts with; jit is off: our queries are short."""
-    settings = {"application_name": f"refex-{part}", "jit": "off", "timezone": "UTC"}
+    settings = {"application_name": f"refex-{part}", "jit": "off", "timezone": "UTC", **KEEPALIVE}
+    if part == "worker":
+        settings["idle_in_transaction_session_timeout"] = f"{PAUSED_S}s"
     if part in ROLES:
-        settings["role"] = ROLES[part]
+        settings |= {"role": ROLES[part]} | GONE
     return settings
 
 

@@ -18,11 +18,12 @@ from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
 from stream_processors import parking, store
 from stream_processors.capacity import settled
-from stream_processors.decode import Arrival, Poison, Raw, poison, read
+from stream_processors.decode import Arrival, Poison, poison, read
 from stream_processors.failures import Failures
 from stream_processors.parking import Parked
 from stream_processors.poison import Limits
 from stream_processors.progress import Stopped, fresh
+from stream_processors.runs import Consumed, Run, flat, runs
 from stream_processors.service_record import Overdrawn
 from stream_processors.work import Work
 from stream_processors.world import WorldKeeper
@@ -32,6 +33,7 @@ Holes = frozenset[store.Place]
 NO_HOLES: Holes = frozenset()
 LIMITS = Limits()
 TRANSIENT_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
+PAUSED_TOO_LONG = "25P03"  # Postgres ended a transaction that stood still: what it did is void
 WAITS = (asyncpg.InterfaceError, OSError, TimeoutError, store.Overtaken, store.Rebuilding, Overdrawn)
 
 
@@ -74,7 +76,7 @@ class Exchange:
         self._failures = Failures(limits)
         self.unread: set[tuple[str, int, int]] = set()
 
-    def read(self, raw: Raw) -> Arrival | Poison:
+    def read(self, raw: Consumed) -> Arrival | Poison:
         """What a record says; pure, so it may run while another batch commits. What fails us here is ours to mend."""
         if self.unread and (raw.topic, raw.partition, raw.offset) in self.unread:
             return poison(raw, Bad.QUARANTINED, f"reading it ends the process; {NEXT_STEP[Bad.QUARANTINED]}")
@@ -83,48 +85,47 @@ class Exchange:
         except Exception as error:
             return poison(raw, Bad.OUR_FAILURE, f"{type(error).__name__}: {NEXT_STEP[Bad.OUR_FAILURE]}")
 
-    async def apply(self, batch: Sequence[Raw], holes: Holes = NO_HOLES) -> Applied:
+    async def apply(self, batch: Sequence[Consumed], holes: Holes = NO_HOLES) -> Applied:
         """Read and write one batch."""
-        return await self.write([self.read(raw) for raw in batch], holes)
+        return await self.write(runs(self.read(raw) for raw in batch), holes)
 
-    async def write(self, records: Sequence[Arrival | Poison], holes: Holes = NO_HOLES) -> Applied:
+    async def write(self, batch: Sequence[Run[Arrival | Poison]], holes: Holes = NO_HOLES) -> Applied:
         """One batch in one transaction. A record that fails us is found alone and parked (parking.py).
 
         `holes`: where the broker has shown twice that offsets do not exist, so step over them.
         """
         try:
-            return await self._transaction(records, holes)
+            return await self._transaction(batch, holes)
         except Exception as error:
             self.forget()
             if is_transient(error):
                 raise
+            records = list(flat(batch))
             if len(records) == 1:
                 return await self._set_apart(records[0], type(error).__name__, holes)
         middle = len(records) // 2
-        first = await self.write(records[:middle], holes)
+        first = await self.write(runs(records[:middle]), holes)
         rest = [r for r in records[middle:] if (r.raw.topic, r.raw.partition) not in first.stops]
-        return first.and_then(await self.write(rest, holes)) if rest else first
+        return first.and_then(await self.write(runs(rest), holes)) if rest else first
 
     async def _set_apart(self, record: Arrival | Poison, error: str, holes: Holes) -> Applied:
         """What failed us waits; poison that cannot even be refused as such is refused as our failure."""
         raw = record.raw
         if isinstance(record, Poison):
             detail = f"{error}: {NEXT_STEP[Bad.OUR_FAILURE]}"
-            return await self._transaction([poison(raw, Bad.OUR_FAILURE, detail)], holes)
-        done = await self._transaction([Parked(record, error)], holes)
+            return await self._transaction(runs([poison(raw, Bad.OUR_FAILURE, detail)]), holes)
+        done = await self._transaction(runs([Parked(record, error)]), holes)
         place = (raw.topic, raw.partition)
         why = self._failures.failed(place, raw.offset) if done.parked else None
         return done._replace(stops={place: why}) if why else done
 
-    async def _transaction(self, records: Sequence[Arrival | Poison | Parked], holes: Holes) -> Applied:
+    async def _transaction(self, batch: Sequence[Run[Arrival | Poison | Parked]], holes: Holes) -> Applied:
         work, ready, waiting = None, list[Arrival | Poison](), list[Parked]()
         async with self._pool.acquire() as connection:
             async with connection.transaction():
                 crash_points.here("batch.begun")
-                before = await store.lock_progress(
-                    connection, {(r.raw.topic, r.raw.partition) for r in records}
-                )
-                taken, after, gaps = fresh(records, before, holes)
+                before = await store.lock_progress(connection, {run.place for run in batch})
+                taken, after, gaps = fresh(batch, before, holes)
                 crash_points.here("batch.placed")
                 if taken:
                     lanes = await store.lock_lanes(connection, {r.lane for r in taken})
@@ -170,5 +171,5 @@ def is_transient(error: Exception) -> bool:
     if isinstance(error, asyncpg.UniqueViolationError):
         return error.table_name is not None and error.table_name.startswith("inbox")
     if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "")[:2] in TRANSIENT_CLASSES
+        return (error.sqlstate or "")[:2] in TRANSIENT_CLASSES or error.sqlstate == PAUSED_TOO_LONG
     return isinstance(error, WAITS)

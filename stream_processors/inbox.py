@@ -8,16 +8,14 @@ skipped because Postgres or the broker is away.
 import asyncio
 import contextlib
 import re
-import socket
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 import asyncpg
 import stamina
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
@@ -25,17 +23,19 @@ from avro_schemas import topics
 from infra import crash_points
 from infra.kafka import KafkaLogin
 from stream_processors import metrics
-from stream_processors.decode import Raw
 from stream_processors.exchange import Applied, is_transient
-from stream_processors.fetching import UNTIL_IT_IS, Fetched, Started, sooner
+from stream_processors.membership import Membership, member
 from stream_processors.patience import may_pass
 from stream_processors.poison import Limits, PoisonGuard
-from stream_processors.progress import Placed, Stopped, overtaken, released, starting_offsets, stop
-from stream_processors.store import Place
+from stream_processors.progress import Stopped, overtaken, released, starting_offsets, stop
+from stream_processors.runs import Consumed, Place, Placed, Run, consumed
+from stream_processors.started import UNTIL_IT_IS, Started
 
 GROUP = "refex-exchange"
 MAX_RECORDS = 2000
+FETCH_BYTES = 512 * 1024  # of one partition; fetched ahead is at most this times the partitions assigned
 SLICE = 64  # records read before the batch being written gets its turn
+GATHER_S = 0.005  # between two looks for what has arrived while a batch is being written
 ADVISORY_COMMIT_S = 2.0
 LOOK_AGAIN_S = 3.0  # whether the operator let a stopped partition go on
 LIMITS = Limits()
@@ -44,20 +44,20 @@ log = structlog.get_logger()
 
 
 T = TypeVar("T", bound=Placed)
-Reading = Callable[[Sequence[Raw]], contextlib.AbstractAsyncContextManager[None]]
+Reading = Callable[[Sequence[Run[Consumed]]], contextlib.AbstractAsyncContextManager[None]]
 
 
-def _unmarked(batch: Sequence[Raw]) -> contextlib.AbstractAsyncContextManager[None]:
+def _unmarked(batch: Sequence[Run[Consumed]]) -> contextlib.AbstractAsyncContextManager[None]:
     return contextlib.nullcontext()
 
 
 class Step(Protocol[T]):
     """What the inbox feeds: `read` is pure, `write` moves effects and offsets in one transaction or not at all."""
 
-    def read(self, raw: Raw) -> T:
+    def read(self, raw: Consumed) -> T:
         """What a record says."""
 
-    async def write(self, records: Sequence[T], holes: frozenset[Place]) -> Applied:
+    async def write(self, batch: Sequence[Run[T]], holes: frozenset[Place]) -> Applied:
         """A batch, in one transaction; `holes`: offsets shown twice not to exist."""
 
 
@@ -73,12 +73,14 @@ class Inbox(Generic[T]):
         pattern: str = PATTERN,
         limits: Limits = LIMITS,
         reading: Reading = _unmarked,
+        group: str = GROUP,
     ) -> None:
         self._login = login
         self._pool = pool
         self._step = step
-        self._slot = slot
+        self._membership = Membership(member(group, slot), slot)
         self._pattern = pattern
+        self._group = group
         self._writing: asyncio.Task[Applied] | None = None
         self._open: set[TopicPartition] = set()
         self.reassigned = True
@@ -103,35 +105,39 @@ class Inbox(Generic[T]):
             try:
                 while True:
                     await self._place(consumer)
-                    read = await self._taken(await consumer.getmany(timeout_ms=200, max_records=MAX_RECORDS))
+                    read = await self._take(consumer, 200, MAX_RECORDS)
                     await self._gather(consumer, read)
                     again = await self._settle(consumer)
-                    records = [r for r in read if (r.raw.topic, r.raw.partition) not in again]
-                    records = await self._admitted(consumer, records)
-                    if records:
+                    batch = await self._admitted(consumer, [run for run in read if run.place not in again])
+                    if batch:
                         crash_points.here("inbox.read")
-                        self._writing = asyncio.create_task(self._write(records))
+                        self._writing = asyncio.create_task(self._write(batch))
                     await self._commit(consumer)
                     await self._look_for_released()
+            except KafkaError as error:
+                raise self._membership.explained(error) from error
             finally:
                 await self._drop()
 
-    async def _taken(self, fetched: Fetched) -> list[T]:
-        """What was fetched of the partitions that are open, read."""
-        return await self._read([raw(r) for p, found in fetched.items() if p in self._open for r in found])
+    async def _take(self, consumer: AIOKafkaConsumer, timeout_ms: int, room: int) -> list[Run[T]]:
+        """What there is of the partitions that are open, read; waits so long for the first of it."""
+        fetched = await consumer.getmany(timeout_ms=timeout_ms, max_records=room)
+        runs = [run for p, r in fetched.items() if p in self._open for run in consumed(p, r)]
+        return await self._read(runs) if runs else []
 
-    async def _gather(self, consumer: AIOKafkaConsumer, read: list[T]) -> None:
+    async def _gather(self, consumer: AIOKafkaConsumer, read: list[Run[T]]) -> None:
         """Add what arrives while the batch before is written: else it waits until this one is written too."""
-        while 0 < len(read) < MAX_RECORDS and (writing := self._writing) and not writing.done():
-            fetch = consumer.getmany(timeout_ms=200, max_records=MAX_RECORDS - len(read))
-            more = await sooner(fetch, writing)
-            if self.reassigned:
+        while read and self._writing is not None and not self.reassigned:
+            if (room := MAX_RECORDS - sum(len(run.records) for run in read)) <= 0:
                 break
-            read += await self._taken(more)
+            written, _ = await asyncio.wait({self._writing}, timeout=GATHER_S)
+            read += await self._take(consumer, 0, room)
+            if written:
+                break
 
-    async def _admitted(self, consumer: AIOKafkaConsumer, records: list[T]) -> list[T]:
-        """The records up to where there was too much poison; those partitions wait for the operator."""
-        kept, stops = self._guard.admit(records)
+    async def _admitted(self, consumer: AIOKafkaConsumer, batch: list[Run[T]]) -> list[Run[T]]:
+        """The runs up to where there was too much poison; those partitions wait for the operator."""
+        kept, stops = self._guard.admit(batch)
         for place, why in stops.items():
             await self._stop(consumer, TopicPartition(*place), why, held=True)
         return kept
@@ -145,14 +151,17 @@ class Inbox(Generic[T]):
             self._guard.forget((place.topic, place.partition))
             self.reassigned = True
 
-    async def _read(self, batch: list[Raw]) -> list[T]:
+    async def _read(self, batch: list[Run[Consumed]]) -> list[Run[T]]:
         """What the records say, read in slices so that the batch being written goes on meanwhile."""
-        records: list[T] = []
+        found: list[Run[T]] = []
         async with self._reading(batch):
-            for start in range(0, len(batch), SLICE):
-                records += map(self._step.read, batch[start : start + SLICE])
-                await asyncio.sleep(0)
-        return records
+            for run in batch:
+                records: list[T] = []
+                for start in range(0, len(run.records), SLICE):
+                    records += map(self._step.read, run.records[start : start + SLICE])
+                    await asyncio.sleep(0)
+                found.append(Run(run.place, run.offsets, records))
+        return found
 
     async def _settle(self, consumer: AIOKafkaConsumer) -> frozenset[Place]:
         """Wait for the batch being written and follow what it did; the places whose next batch must wait."""
@@ -174,18 +183,18 @@ class Inbox(Generic[T]):
         return Started(
             AIOKafkaConsumer(
                 **self._login.aiokafka(),
-                group_id=GROUP,
-                group_instance_id=f"{GROUP}-{socket.gethostname()}-{self._slot}",
-                client_id=f"{GROUP}-{self._slot}",
+                group_id=self._group,
+                group_instance_id=self._membership.name,
+                client_id=self._membership.name,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 partition_assignment_strategy=[RangePartitionAssignor],
                 session_timeout_ms=10_000,
                 heartbeat_interval_ms=3_000,
-                max_poll_interval_ms=3_600_000,
+                max_poll_interval_ms=2**31 - 1,  # waiting for Postgres is no reason to leave the group
                 metadata_max_age_ms=5_000,
                 fetch_max_wait_ms=100,
-                max_partition_fetch_bytes=4 * 1024 * 1024,
+                max_partition_fetch_bytes=FETCH_BYTES,
             )
         )
 
@@ -195,6 +204,7 @@ class Inbox(Generic[T]):
             return
         await self._settle(consumer)
         self.reassigned = False
+        self._membership.assigned(consumer._coordinator.member_id, time.monotonic())
         self._open.clear()
         self._stopped.clear()
         assigned = frozenset(consumer.assignment())
@@ -222,7 +232,7 @@ class Inbox(Generic[T]):
         if partition in consumer.assignment():
             consumer.pause(partition)
 
-    async def _write(self, records: list[T]) -> Applied:
+    async def _write(self, batch: list[Run[T]]) -> Applied:
         """Until it is applied: a transient failure is retried for as long as it lasts."""
         with metrics.BATCH_SECONDS.time():
             async for attempt in stamina.retry_context(
@@ -231,7 +241,7 @@ class Inbox(Generic[T]):
                 self.retrying = attempt.num > 1
                 metrics.RETRIES.inc(self.retrying)
                 with attempt:
-                    return await self._step.write(records, frozenset(self._gaps))
+                    return await self._step.write(batch, frozenset(self._gaps))
         raise AssertionError("unreachable")
 
     async def _follow(self, consumer: AIOKafkaConsumer, applied: Applied) -> None:
@@ -285,9 +295,3 @@ class _Reassigned(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_assigned(self, assigned: object) -> None:
         self._inbox.reassigned = True
-
-
-def raw(record: ConsumerRecord) -> Raw:
-    """What the steps see of a consumed record."""
-    at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-    return Raw(record.topic, record.partition, record.offset, record.key, record.value, at)

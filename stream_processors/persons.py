@@ -24,6 +24,7 @@ from referrals.duplicates import Earlier, Event, People, earlier, longest_window
 from referrals.matching import match_keys
 from referrals.state import Referral
 from stream_processors.decode import Arrival, Poison
+from stream_processors.runs import appended_at
 
 SQL = queries("stream_processors", "persons.sql")
 Links = Mapping[UUID, frozenset[UUID]]
@@ -72,7 +73,8 @@ async def load_people(
         if record.stream_id not in known:
             person = ids.person_key(record.envelope.organization, submission.person.person_id)
             begun[event] = (person, submission.need.domain)
-            now = record.raw.at if now is None else min(now, record.raw.at)
+            at = appended_at(record.raw)
+            now = at if now is None else min(now, at)
     if now is None:
         return People(keys)
     links = await linked(connection, (person for person, _ in begun.values()))

@@ -20,6 +20,7 @@ from referrals.state import Referral
 from referrals.streams import Stream
 from referrals.words import HELD
 from stream_processors.decode import Arrival, Poison
+from stream_processors.runs import appended_at
 from stream_processors.work import Key, Work, Written
 
 
@@ -150,7 +151,7 @@ def dead_row(p: Poison) -> tuple[Any, ...]:
         p.detail,
         raw.key,
         raw.value,
-        raw.at,
+        appended_at(raw),
     )
 
 

@@ -32,8 +32,10 @@ from referrals.streams import record as recorded
 from referrals.timing import tells_hub
 from referrals.words import Channel
 from stream_processors.consents import Held, reaches
-from stream_processors.decode import EXCHANGE, Arrival, Poison, Raw
+from stream_processors.decode import EXCHANGE, Arrival, Poison
+from stream_processors.near import Near
 from stream_processors.receiving import Helps
+from stream_processors.runs import Consumed, appended_at
 from stream_processors.service_record import Told
 from stream_processors.written import InboxRow as InboxRow
 from stream_processors.written import Written as Written
@@ -65,7 +67,7 @@ class Work:
         self.tombstones: dict[UUID, str] = dict(loaded.tombstones)
         self.consents: dict[UUID, Records] = dict(loaded.held.consents)
         self.matched: dict[tuple[UUID, UUID], str] = {}
-        self.near = {key: set(found) for key, found in loaded.people.near.items()}
+        self.near = Near(loaded.people.near)
         self.earlier = dict(loaded.people.earlier)
         people = loaded.people._replace(near=self.near, earlier=self.earlier)
         self.helps = Helps(loaded.helps)
@@ -162,8 +164,7 @@ class Work:
             self.loads[event.organization] = self.loads.get(event.organization, 0) + 1
         if isinstance(event, e.ReferralReceived):
             self.matched |= {(key, state.person_key): state.sender for key in event.match_keys}
-            for key in (state.person_key, *event.match_keys):
-                self.near.setdefault(key, set()).add(state.id)
+            self.near.note((state.person_key, *event.match_keys), state.id)
             self.earlier[state.id] = earlier(state)
         hop = state.hop(getattr(event, "hop", ""))
         self.history.append(
@@ -243,7 +244,7 @@ class Work:
 
     def _bury(self, poison: Poison) -> None:
         self.dead.append(poison)
-        at = poison.raw.at
+        at = appended_at(poison.raw)
         envelope = c.Envelope(
             event_id=poison.event_id,
             organization=poison.tenant,
@@ -290,5 +291,5 @@ class Work:
         return self.lanes[lane]
 
 
-def _origin(raw: Raw) -> UUID:
+def _origin(raw: Consumed) -> UUID:
     return origin_id(raw.topic, raw.partition, raw.offset)

@@ -10,9 +10,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import asyncpg
@@ -29,12 +30,19 @@ START_S = 180.0
 class RunningExchange:
     """`async with RunningExchange(path) as exchange`: started, ready, and stopped again."""
 
-    def __init__(self, folder: Path, workers: int = 3, command: Sequence[str] = ("up", "--demo")) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        workers: int = 3,
+        command: Sequence[str] = ("up", "--demo"),
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._ready = folder / "ready.json"
         self._log = folder / "up.log"
         self._data = folder / "data"
         self._workers = workers
         self._command = command
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self._tokens: dict[str, str] = {}
         self.joined: dict[str, dict[str, Any]] = {}
@@ -45,7 +53,7 @@ class RunningExchange:
         environment = {
             k: v for k, v in os.environ.items() if not k.startswith("REFEX_") or k == "REFEX_CACHE_DIR"
         }
-        environment |= {"REFEX_DATA_DIR": str(self._data)}
+        environment |= {"REFEX_DATA_DIR": str(self._data), **self._environment}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         deadline = time.monotonic() + START_S
