@@ -16,9 +16,8 @@ select member, generation, due_at from coverage_due where due_at <= now() order 
 select pg_advisory_xact_lock(7236504, bucket) from (select unnest($1::int[]) as bucket order by 1) b
 
 -- name: referrals
-select id, (state ->> 'member')::uuid as member from referral
-where state ->> 'member' = any ($1::text[])
-    and status not in ('completed', 'failed', 'refused', 'cancelled', 'entered-in-error')
+select id, member::uuid as member from referral
+where member = any ($1::text[]) and member is not null and not closed
 
 -- name: told
 update coverage_due c set due_at = new.next_at

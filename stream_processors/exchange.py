@@ -17,9 +17,10 @@ from infra.postgres import CHANNEL, Connection
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
 from stream_processors import parking, store
-from stream_processors.capacity import settled
+from stream_processors.capacity import Lost, settled
 from stream_processors.decode import Arrival, Poison, poison, read
 from stream_processors.failures import Failures
+from stream_processors.journal import Journal
 from stream_processors.parking import Parked
 from stream_processors.poison import Limits
 from stream_processors.progress import Stopped, fresh
@@ -27,6 +28,7 @@ from stream_processors.runs import Consumed, Run, flat, runs
 from stream_processors.service_record import Overdrawn
 from stream_processors.work import Work
 from stream_processors.world import WorldKeeper
+from stream_processors.writes import Writes
 
 NOTIFY = f"notify {CHANNEL}"
 Holes = frozenset[store.Place]
@@ -120,6 +122,14 @@ class Exchange:
         return done._replace(stops={place: why}) if why else done
 
     async def _transaction(self, batch: Sequence[Run[Arrival | Poison | Parked]], holes: Holes) -> Applied:
+        try:
+            return await self._attempt(batch, holes, early=True)
+        except Lost:
+            return await self._attempt(batch, holes, early=False)
+
+    async def _attempt(
+        self, batch: Sequence[Run[Arrival | Poison | Parked]], holes: Holes, early: bool
+    ) -> Applied:
         work, ready, waiting = None, list[Arrival | Poison](), list[Parked]()
         async with self._pool.acquire() as connection:
             async with connection.transaction():
@@ -130,7 +140,7 @@ class Exchange:
                 if taken:
                     lanes = await store.lock_lanes(connection, {r.lane for r in taken})
                     ready, waiting = await parking.apart(connection, lanes, taken)
-                    work = await self.effects(connection, lanes, ready) if ready else None
+                    work = await self.effects(connection, lanes, ready, early) if ready else None
                 await store.save_progress(connection, before, after)
                 crash_points.here("batch.moved")
             crash_points.here("batch.committed")
@@ -143,14 +153,24 @@ class Exchange:
         return Applied(after, len(taken), *counts, gaps=gaps, parked=len(waiting))
 
     async def effects(
-        self, connection: Connection, lanes: Mapping[int, store.Lane], records: Sequence[Arrival | Poison]
+        self,
+        connection: Connection,
+        lanes: Mapping[int, store.Lane],
+        records: Sequence[Arrival | Poison],
+        early: bool = False,
     ) -> Work:
-        """What the records make, saved in the caller's transaction, which holds the locks of their lanes."""
+        """What the records make, saved in the caller's transaction, which holds the locks of their lanes.
+
+        `early`: what they record is written while the next are decided; then it may raise Lost (capacity.py).
+        """
         loaded = await store.load(connection, lanes, records, self._match_secret)
         crash_points.here("batch.loaded")
-        work = await settled(connection, loaded, await self._world.current(connection), records)
-        crash_points.here("batch.decided")
-        await store.save(connection, work, self._world.webhooks)
+        world = await self._world.current(connection)
+        async with Writes(connection) as writes:
+            journal = Journal(writes)
+            work = await settled(connection, loaded, world, records, journal if early else None)
+            crash_points.here("batch.decided")
+            await store.save(connection, writes, journal, work, self._world.webhooks)
         crash_points.here("batch.saved")
         return work
 

@@ -53,10 +53,13 @@ def referral_row(r: Referral, decision: bytes | None, reviewed: bool) -> tuple[A
 
 
 def changed_row(r: Referral, work: Work) -> tuple[Any, ...]:
-    """What changes in a row of `referral`, with the version that was loaded."""
+    """What changes in a row of `referral`, with the version that was loaded; sealed bytes only when they are others."""
+    before = work.loaded.referrals[r.id]
+    sealed = None if r.sealed is before.sealed else r.sealed
+    outcome_sealed = None if r.outcome_sealed is before.outcome_sealed else r.outcome_sealed
     return (
-        *(r.id, work.loaded.referrals[r.id].version, _recipients(r), r.payer, str(r.status), r.version),
-        *(r.domain, r.priority, r.contract, r.id in work.reviewed, state_json(r), r.sealed, r.outcome_sealed),
+        *(r.id, before.version, _recipients(r), r.payer, str(r.status), r.version),
+        *(r.domain, r.priority, r.contract, r.id in work.reviewed, state_json(r), sealed, outcome_sealed),
         *(_decision(work.decisions.get(r.id)), r.updated_at, r.accepted_at, r.closed_at),
     )
 

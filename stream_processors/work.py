@@ -156,8 +156,9 @@ class Work:
 
     def _note(self, arrival: Arrival, state: Referral, fact: e.Fact) -> None:
         event = fact.event
+        data = msgspec.json.encode(event)
         if isinstance(event, e.RoutingDecided):
-            self.decisions[state.id] = msgspec.json.encode(event)
+            self.decisions[state.id] = data
         if tells_hub(event, state.hub):
             self.reviewed.add(state.id)
         if isinstance(event, e.HopRequested):
@@ -181,7 +182,7 @@ class Work:
                 recipients=recipients(state, event, hop),
                 payer=state.payer,
                 status=str(state.status),
-                data=msgspec.json.encode(event),
+                data=data,
                 sealed=fact.sealed,
             )
         )
