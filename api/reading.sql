@@ -3,6 +3,9 @@
 -- name: one
 select state, sealed, outcome_sealed, reviewed, consents_of(person_key) as consents from referral where id = $1
 
+-- name: waits
+select exists (select from parked where kind = 'referral' and stream_id = $1 and tenant = $2)
+
 -- name: visible
 select id from referral where id = any ($1::uuid[])
 

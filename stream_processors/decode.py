@@ -3,9 +3,11 @@
 The tenant comes from the topic, ids are recomputed, nothing in a body is believed (architecture 6). No I/O.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -24,6 +26,7 @@ from stream_processors.decode_coverage import member, reached, spell
 from stream_processors.runs import Consumed, appended_at
 
 EXCHANGE = "exchange"
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 Fields = dict[str, Any]
 
 
@@ -56,7 +59,7 @@ class Arrival(NamedTuple):
 
 
 class Poison(NamedTuple):
-    """A record that cannot be processed; `lane` orders its refusal among its stream's facts."""
+    """A record that cannot be processed; `lane` orders its refusal among its stream's facts, `said` is its event id."""
 
     raw: Consumed
     tenant: str
@@ -64,6 +67,7 @@ class Poison(NamedTuple):
     lane: int
     reason: str
     detail: str
+    said: str = ""
 
 
 class _Wrong(ValueError):
@@ -75,6 +79,7 @@ class _Wrong(ValueError):
 def read(raw: Consumed) -> Arrival | Poison:
     """The arrival a record holds, or why it is poison; never raises for anything a sender can write."""
     sender = topics.sender_of(raw.topic)
+    fields: Fields = {}
     try:
         schema, fields = decode(raw.value)
         if schema not in _schemas_of(raw.topic):
@@ -85,17 +90,22 @@ def read(raw: Consumed) -> Arrival | Poison:
             raise _Wrong(Bad.TENANT_MISMATCH, f"the record says another organization than {sender}")
         return _arrival(raw, schema, fields)
     except (CodecError, _Wrong) as error:
-        return poison(raw, error.reason, str(error))
+        return poison(raw, error.reason, str(error), fields)
     except check.Invalid as error:
-        return poison(raw, Bad.INVALID, str(error)[:2000])
+        return poison(raw, Bad.INVALID, str(error)[:2000], fields)
     except (ValueError, OverflowError, RecursionError, msgspec.DecodeError) as error:
-        return poison(raw, Bad.INVALID, f"a field cannot be read ({type(error).__name__}); correct it")
+        why = f"a field cannot be read ({type(error).__name__}); correct it"
+        return poison(raw, Bad.INVALID, why, fields)
 
 
-def poison(raw: Consumed, reason: str, detail: str) -> Poison:
-    """The refusal of a record, named by its place in the log."""
-    event = ids.origin_id(raw.topic, raw.partition, raw.offset)
-    return Poison(raw, topics.sender_of(raw.topic) or EXCHANGE, event, ids.lane(event), reason, detail)
+def poison(
+    raw: Consumed, reason: str, detail: str, fields: Mapping[str, Any] = MappingProxyType({})
+) -> Poison:
+    """The refusal of a record, named by its place in the log, to its sender by the event id in its `fields`."""
+    event, said = ids.origin_id(raw.topic, raw.partition, raw.offset), str(fields.get("event_id", ""))
+    known = said if UUID_TEXT.fullmatch(said) else ""
+    tenant = topics.sender_of(raw.topic) or EXCHANGE
+    return Poison(raw, tenant, event, ids.lane(event), reason, detail, known)
 
 
 def _arrival(raw: Consumed, schema: str, fields: Fields) -> Arrival:

@@ -4,7 +4,7 @@ select pg_try_advisory_lock(7236503)
 -- name: newly_due
 select d.referral_id, d.kind, d.generation, r.sender from deadline d
 join referral r on r.id = d.referral_id
-where d.due_at <= now() and d.sent_at is null and d.barrier is null
+where d.due_at <= now() and d.sent_at is null and d.barrier is null and not exists (select from rebuilding)
 order by d.due_at limit 1000
 
 -- Of the generation that was seen: a later one comes due later, and waits for what is said until then.
@@ -17,7 +17,7 @@ where d.referral_id = due.referral_id and d.kind = due.kind and d.generation = d
 -- name: ready
 select d.referral_id, d.kind, d.generation, d.due_at
 from deadline d
-where d.due_at <= now() and d.sent_at is null and d.barrier is not null
+where d.due_at <= now() and d.sent_at is null and d.barrier is not null and not exists (select from rebuilding)
     and not exists (
         select from jsonb_each_text(d.barrier) b
         left join progress p on p.topic || '/' || p.partition = b.key

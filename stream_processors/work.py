@@ -109,9 +109,9 @@ class Work:
         key = (arrival.envelope.organization, arrival.envelope.event_id)
         if (before := self._seen.get(key)) is not None:
             if before != arrival.payload_sha256:
-                event, lane = arrival.envelope.event_id, arrival.lane
+                event, place = str(arrival.envelope.event_id), _origin(arrival.raw)
                 detail = f"event {event}: {NEXT_STEP[Bad.ID_CONFLICT]}"
-                self._bury(Poison(arrival.raw, key[0], _origin(arrival.raw), lane, Bad.ID_CONFLICT, detail))
+                self._bury(Poison(arrival.raw, key[0], place, arrival.lane, Bad.ID_CONFLICT, detail, event))
             return
         self._seen[key] = arrival.payload_sha256
         if isinstance(arrival.command, c.RecordFact):
@@ -253,7 +253,8 @@ class Work:
             occurred_at=at,
             at=at,
         )
-        data = msgspec.json.encode(refusal(poison.raw, poison.reason, poison.detail))
+        said = {"event_id": poison.said} if poison.said else {}
+        data = msgspec.json.encode(refusal(poison.raw, poison.reason, poison.detail) | said)
         key = ("refusal", poison.event_id)
         self._other(poison.lane, key, 1, "record-refused", envelope, data, b"")
 
