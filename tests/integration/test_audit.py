@@ -199,7 +199,7 @@ async def test_a_changed_fact_is_found(api: Api, change: str) -> None:
             proof = await prove(owner, [])
         finally:
             await held.rollback()
-    assert [f"lane {lane['lane']}" in f"{w.where} {w.what}" for w in proof.wrong] == [True]
+    assert proof.wrong and all(f"lane {lane['lane']}" in f"{w.where} {w.what}" for w in proof.wrong)
 
 
 async def test_a_fact_that_no_batch_wrote_is_found(api: Api) -> None:

@@ -40,6 +40,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "delivery": ("id",),
     "organization": ("id",),
     "relay_position": ("lane",),
+    "audit_chain": ("chain",),
+    "audit_record": ("chain", "number"),
     "relay_end": ("relay_group", "topic", "partition"),
 }
 

@@ -16,6 +16,7 @@ from msgspec import structs
 
 from avro_schemas import codec, topics
 from cli import ledger_words
+from infra.audit import chain, records
 from referrals.errors import DeadLetterReason as Bad
 from referrals.state import Referral
 from stream_processors.decode import EXCHANGE, Arrival
@@ -47,6 +48,7 @@ def violations(outcome: Outcome) -> list[str]:
         *_invented(tables, sent, history),
         *_versions(tables, history),
         *_folded(tables, history),
+        *_sealed(tables, history),
         *_tenants(tables, history),
         *_published(outcome, history),
         *promises(outcome, sent, history),
@@ -186,6 +188,30 @@ def _states_folded(tables: dict[str, Any], states: dict[UUID, Referral]) -> Iter
         found = next((h for h in states[id].hops if h.number == number), None) if id in states else None
         if found is None or (str(found.status), found.answered_at) != (hop["status"], hop["answered_at"]):
             yield f"L5 hop {number} of {id} is not as its facts say"
+
+
+def _sealed(tables: dict[str, Any], history: list[Row]) -> Iterable[str]:
+    """L6: every chain of the audit is whole, and every fact is sealed once, as it is."""
+    links: dict[str, list[chain.Link]] = defaultdict(list)
+    for (name, number), row in sorted(tables["audit_record"].items()):
+        links[name].append(chain.Link(number, row["kind"], row["body"], row["hash"]))
+    for name, found in links.items():
+        yield from (f"L6 {name} #{number}: {what}" for number, what in chain.broken(name, found))
+        head = tables["audit_chain"][name,]
+        if (head["length"], head["head"]) != (found[-1].number, found[-1].hash):
+            yield f"L6 {name}: its head is not its last record"
+    rows = {
+        (r["lane"], r["lane_seq"]): records.Fact(*(r[f] for f in records.Fact.__struct_fields__))
+        for r in history
+    }
+    seals = [s for found in links.values() for link in found for s in records.facts(link.body).sealed]
+    covered = Counter((s.lane, n) for s in seals for n in range(s.first, s.last + 1))
+    if covered != Counter(rows.keys()):
+        yield f"L6 sealed not once: {sorted(covered.keys() ^ rows.keys())[:5]}"
+        return
+    for seal in seals:
+        if records.digest(rows[seal.lane, n] for n in range(seal.first, seal.last + 1)) != seal.digest:
+            yield f"L6 lane {seal.lane}: facts {seal.first} to {seal.last} are not as sealed"
 
 
 def _tenants(tables: dict[str, Any], history: list[Row]) -> Iterable[str]:

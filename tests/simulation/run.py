@@ -13,6 +13,7 @@ from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 from unittest.mock import patch
+from uuid import UUID
 
 from aiokafka import TopicPartition
 
@@ -20,12 +21,13 @@ from infra.kafka import KafkaLogin
 from infra.kafka_identity import Identity
 from producers.envelope import Said, capacity_changed
 from referrals import ids
-from stream_processors import exchange, inbox, patience, progress, tail, timers, world
+from stream_processors import exchange, inbox, patience, progress, sealing, tail, timers, world
 from stream_processors.inbox import Inbox
 from stream_processors.poison import Limits
 from stream_processors.relay import GROUPS, Relay
 from stream_processors.timers import Timers
 from tests.simulation import faults, scene
+from tests.simulation import statements_audit as _4  # noqa: F401
 from tests.simulation import statements_progress as _1  # noqa: F401
 from tests.simulation import statements_store as _2  # noqa: F401
 from tests.simulation import statements_world as _3  # noqa: F401
@@ -81,6 +83,7 @@ def _surroundings(loop: VirtualLoop) -> Iterator[tuple[Log, Database]]:
         Database(statements()),
         Clock(loop),
     )
+    chains = Random("audit chains")
     scene.fill(database)
 
     async def connect(url: str, part: str, statement_s: float | None = None) -> Session:
@@ -103,6 +106,8 @@ def _surroundings(loop: VirtualLoop) -> Iterator[tuple[Log, Database]]:
         (inbox, "time", clock),
         (world, "time", clock),
         (timers, "datetime", clock),
+        (sealing, "datetime", clock),
+        (sealing, "uuid4", lambda: UUID(int=chains.getrandbits(128))),
         (world, "places", scene.places),
         (exchange, "read", log.read),
     )

@@ -24,6 +24,7 @@ FILES = (
     ),
     *("service_record.sql", "world.sql", "relay.sql", "timers.sql"),
 )
+PLACES = (*((PACKAGE, file) for file in FILES), ("infra.audit", "audit.sql"))
 Handler = Callable[..., Any]
 DESCRIBED: dict[tuple[str, str], Callable[[str], Handler]] = {}
 
@@ -51,8 +52,8 @@ def written(file: str, name: str) -> Callable[[Callable[[str], Handler]], Callab
 def statements() -> dict[str, tuple[str, Handler]]:
     """Every statement by its text, with its name; one that is not described says so when it is used."""
     found: dict[str, tuple[str, Handler]] = {}
-    for file in FILES:
-        for name, sql in queries(PACKAGE, file).items():
+    for package, file in PLACES:
+        for name, sql in queries(package, file).items():
             make = DESCRIBED.get((file, name))
             found[sql] = (name, make(sql) if make else _unknown(file, name))
     return found
