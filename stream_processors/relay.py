@@ -25,6 +25,7 @@ from stream_processors.tail import Published, tail
 
 SQL = queries("stream_processors", "relay.sql")
 GROUPS = 4
+ENDING_S = 5.0
 PACE_S = 0.05  # after a small step: each is a durable commit that the batches' own commits wait beside
 SMALL = 200  # facts; after more than these the next step follows at once
 
@@ -114,15 +115,23 @@ class Relay:
 
 @contextlib.asynccontextmanager
 async def _producer(login: KafkaLogin) -> Any:
+    """Ends when all that was sent has arrived or failed, however long the broker is away.
+
+    Else it would arrive behind the next session's tail scan, and be there twice. Only a process that ends waits less.
+    """
+    patience = None
     producer = AIOKafkaProducer(
         **login.aiokafka(), client_id="refex-relay", acks="all", enable_idempotence=True, linger_ms=1
     )
     try:
         await producer.start()
         yield producer
+    except asyncio.CancelledError:
+        patience = ENDING_S
+        raise
     finally:
         with contextlib.suppress(KafkaError, TimeoutError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(patience):
                 await producer.stop()
 
 
