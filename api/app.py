@@ -142,8 +142,7 @@ def _lifespan(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await found.producer.close()
-            await database.close()
+            await asyncio.gather(found.producer.close(), database.close(), found.readiness.close())
 
     return lifespan
 

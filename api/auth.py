@@ -32,6 +32,14 @@ TOUCH = timedelta(minutes=1)
 _HASHING = asyncio.Semaphore(2)
 
 
+def presented(request: Request) -> bytes:
+    """The hash of the token or cookie of a request, whoever's it is."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return hashed(
+        token.strip() if scheme.lower() == "bearer" else request.cookies.get(cookie_name(request), "")
+    )
+
+
 async def identify(request: Request, required: bool) -> Principal | None:
     """The caller of a request; raises the 401 where one is required, else None for nobody."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")

@@ -6,6 +6,7 @@ Must never carry content: whoever is woken asks Postgres again under their own o
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from infra import postgres, waiting
 
 SQL = postgres.queries("api", "changes.sql")
 POLL_S = 0.1
+PING_S = 10.0
 
 
 class Outcome(Struct, frozen=True):
@@ -94,16 +96,18 @@ class Changes:
                 pause = 0.2
             except AWAY:
                 pause = min(pause * 2, 2.0)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
 
     async def _listen_once(self) -> None:
-        connection = await postgres.connect(self._database.url, "api")
+        connection = await postgres.connect(self._database.url, "api", PING_S / 2)
         try:
             lost = asyncio.Event()
             connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(postgres.CHANNEL, self.wake)
             self.wake()
-            await lost.wait()
+            while not lost.is_set():
+                await waiting.woken(lost, PING_S)
+                await connection.execute("select")  # a line that hangs ends nothing: ask whether it is there
         finally:
             connection.terminate()
 

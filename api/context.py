@@ -3,6 +3,7 @@
 Must never hold anything about a referral except the ids of what was just submitted.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from api.database import Database
 from api.key_sets import KeySets
 from api.limits import Limits
 from api.principal import Principal
+from api.readiness import Readiness
+from api.streams import Streams
 from infra.kafka import KafkaLogin
 from infra.settings import Settings
 from producers.envelope import Record
@@ -63,6 +66,9 @@ class Context:
         self.producer = producer
         self.changes = Changes(database)
         self.limits = Limits()
+        self.streams = Streams()
+        self.measuring = asyncio.Semaphore(2)  # each reads up to 100,000 referrals into memory
+        self.readiness = Readiness(database.url, kafka)
         self.key_sets = KeySets()
         self.recent = Recent()
 

@@ -37,6 +37,14 @@ async def _nothing_to_reset(connection: object) -> None:
     """Every setting is local to its transaction, so that a returned connection needs no round trip."""
 
 
+async def _closed(pool: asyncpg.Pool) -> None:
+    try:
+        async with asyncio.timeout(2):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
+
+
 class Database:
     """Two pools: `refex-api` for callers and for the API's own tables, `refex-reader` for aggregates alone."""
 
@@ -60,12 +68,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection, without waiting for what hangs."""
-        for pool in self._pools.values():
-            try:
-                async with asyncio.timeout(2):
-                    await pool.close()
-            except TimeoutError:
-                pool.terminate()
+        await asyncio.gather(*map(_closed, self._pools.values()))
         self._pools.clear()
 
     @asynccontextmanager

@@ -16,6 +16,7 @@ from starlette.routing import Route as StarletteRoute
 from api import auth, policy, problems
 from api.context import context
 from api.database import DatabaseAway
+from api.limits import too_many
 from api.principal import Principal
 from api.problems import Problem
 from api.routing import Route
@@ -70,12 +71,17 @@ async def respond(request: Request, problem: Problem, page_problem: PageProblem 
 async def _admit(request: Request, route: Route) -> None:
     if "\x00" in request.url.path or "%00" in request.scope.get("query_string", b"").decode("latin-1"):
         raise Problem("malformed", "the address holds a NUL; remove it")
+    limits = context(request).limits
+    if not route.public:
+        limits.refused.check(auth.presented(request))
     principal = await _caller(request, route)
     request.state.principal = principal
     if principal is None:
         return
     if not route.public:
-        context(request).limits.requests.check(principal.user)
+        if (seconds := limits.requests.wait(principal.user)) > 0:
+            limits.refused.note(auth.presented(request), seconds)
+            raise too_many(seconds)
         if principal.type not in route.principals or not policy.permitted(principal, route.action):
             raise _refused(route, principal)
     if principal.session is not None and request.method not in SAFE and not route.public:

@@ -37,7 +37,33 @@ class Buckets:
     def check(self, key: str) -> None:
         """Take one token or raise the 429."""
         if (seconds := self.wait(key)) > 0:
-            raise Problem("too-many", headers={"Retry-After": str(max(1, math.ceil(seconds)))})
+            raise too_many(seconds)
+
+
+def too_many(seconds: float) -> Problem:
+    """The 429."""
+    return Problem("too-many", headers={"Retry-After": str(max(1, math.ceil(seconds)))})
+
+
+class Refused:
+    """Callers over their quota by what they presented: until there is a token again no database is asked for them."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: OrderedDict[bytes, float] = OrderedDict()
+
+    def check(self, credential: bytes) -> None:
+        """Raise the 429 of a caller that is still over its quota."""
+        left = self._until.get(credential, 0.0) - self._clock()
+        if left > 0:
+            raise too_many(left)
+
+    def note(self, credential: bytes, seconds: float) -> None:
+        """Refuse it for so long."""
+        self._until[credential] = self._clock() + seconds
+        self._until.move_to_end(credential)
+        if len(self._until) > MAX_KEYS:
+            self._until.popitem(last=False)
 
 
 class Limits:
@@ -45,5 +71,6 @@ class Limits:
 
     def __init__(self) -> None:
         self.requests = Buckets(per_second=100, burst=100)
+        self.refused = Refused()
         self.tokens = Buckets(per_second=1, burst=60)
         self.logins = Buckets(per_second=1 / 6, burst=20)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import asyncpg
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,6 +25,7 @@ from referrals.contracts import Contract, contracts
 
 SQL = queries("api", "measures.sql")
 PATIENCE_S = 20.0
+MAX_ROWS = 100_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -108,16 +110,24 @@ async def _rows(request: Request, asked: Asked) -> list[measures.Row]:
     database = context(request).database
     own = asked.contract.payer == principal.organization
     reading = database.reading(principal, PATIENCE_S) if own else database.aggregates(PATIENCE_S)
-    async with reading as connection:
-        rows = await connection.fetch(
-            SQL["rows"],
-            asked.contract.payer,
-            asked.contract.id,
-            asked.start,
-            asked.end,
-            asked.as_of,
-            list(measures.MARKS),
-        )
+    async with context(request).measuring, reading as connection:
+        return await fetched(connection, asked)
+
+
+async def fetched(connection: asyncpg.Connection, asked: Asked) -> list[measures.Row]:
+    """What the log knew; raises the 422 of a period with more referrals than are counted at once."""
+    rows = await connection.fetch(
+        SQL["rows"],
+        asked.contract.payer,
+        asked.contract.id,
+        asked.start,
+        asked.end,
+        asked.as_of,
+        list(measures.MARKS),
+        MAX_ROWS + 1,
+    )
+    if len(rows) > MAX_ROWS:
+        raise wrong("?to", f"this period has more than {MAX_ROWS:,} referrals; ask for shorter ones")
     return measures.rows_of(dict(row) for row in rows)
 
 

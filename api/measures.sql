@@ -1,4 +1,5 @@
 -- What the log knew at $5 of the referrals of contract $2 (payer $1) received from $3 until before $4; $6 = types of facts.
+-- At most $7.
 -- name: rows
 with received as (
     select lane, stream_id, at as received_at from history
@@ -25,3 +26,4 @@ select c.stream_id as referral, c.body ->> 'domain' as domain, c.received_at, m.
 from content c
 left join marks m using (stream_id)
 where c.body ->> 'contract' = $2
+limit $7

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import re
 import time
+from collections.abc import AsyncIterator
 from typing import Final
 from uuid import uuid4
 
@@ -14,8 +15,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import metrics
-from api.problems import Problem
+from api.problems import Problem, as_json
 
+MAX_AT_ONCE: Final = 256
+"""Requests being answered; each may hold a body of 1 MiB. Further ones wait, their bodies unread, for a moment."""
+WAIT_S: Final = 2.0
+UNCOUNTED: Final = frozenset({"/livez", "/readyz", "/metrics", "/v1/events/stream"})
+"""Probes must be answered when nothing else is; streams have a bound of their own (streams.py)."""
 MAX_BODY: Final = 1_048_576
 MAX_DISCARDED: Final = 16 * 1_048_576
 BODY_S: Final = 30.0
@@ -30,6 +36,9 @@ HEADERS = {
         "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
 }
+
+
+BUSY: Final = Problem("away", "too many requests at once; try again", headers={"Retry-After": "2"})
 
 
 class Body:
@@ -74,6 +83,7 @@ class Frame:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._places = asyncio.Semaphore(MAX_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request inside the frame."""
@@ -99,6 +109,25 @@ class Frame:
 
         started = time.perf_counter()
         try:
-            await self.app(scope, body.receive, framed)
+            async with self._place(scope["path"]) as free:
+                app = self.app if free else as_json(BUSY)
+                await app(scope, body.receive, framed)
         finally:
             metrics.LATENCY.observe(time.perf_counter() - started)
+
+    @contextlib.asynccontextmanager
+    async def _place(self, path: str) -> AsyncIterator[bool]:
+        """One of the places while it lasts; False when none came free in time."""
+        if path in UNCOUNTED:
+            yield True
+            return
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await self._places.acquire()
+        except TimeoutError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._places.release()

@@ -3,29 +3,23 @@
 Comes in: probes and readers. Goes out: short answers without personal data. Liveness must never touch anything.
 """
 
-import asyncio
 import html
 import importlib
 import importlib.metadata
 import ipaddress
 from typing import Any
 
-import asyncpg
 import msgspec
-from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api import metrics, openapi
 from api.bodies import answer
-from api.context import Context, context, principal_of
-from api.database import DatabaseAway
+from api.context import context, principal_of
 from api.problems import Problem
-from infra.migrate import MigrationError, pending
+from infra.reachable import OK
 
 NAME = "referral-exchange"
-PATIENCE_S = 3.5
 
 
 async def livez(request: Request) -> Response:
@@ -35,40 +29,12 @@ async def livez(request: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """Postgres and Kafka can be reached and the migrations are current; 503 says which is not."""
-    database, kafka = await asyncio.gather(_database(context(request)), _kafka(context(request)))
-    checks = {"postgres": database[0], "migrations": database[1], "kafka": kafka}
-    ready = all(text == "ok" for text in checks.values())
+    checks = await context(request).readiness.checks()
+    ready = all(text == OK for text in checks.values())
     headers = {} if ready else {"Retry-After": "2"}
     return answer(
         {"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503, headers
     )
-
-
-async def _database(found: Context) -> tuple[str, str]:
-    try:
-        async with found.database.aggregates() as connection:
-            todo = await pending(connection)
-    except DatabaseAway:
-        return "cannot be reached", "unknown"
-    except (MigrationError, asyncpg.PostgresError) as error:
-        return "ok", f"cannot be read ({type(error).__name__}); run `refex migrate`"
-    return "ok", f"{len(todo)} to run; run `refex migrate`" if todo else "ok"
-
-
-async def _kafka(found: Context) -> str:
-    client = AIOKafkaClient(**found.kafka.aiokafka(), client_id="refex-ready", request_timeout_ms=3000)
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            await client.bootstrap()
-    except (KafkaError, OSError, TimeoutError):
-        return "cannot be reached"
-    finally:
-        try:
-            async with asyncio.timeout(1):
-                await client.close()
-        except (KafkaError, OSError, TimeoutError):
-            pass
-    return "ok"
 
 
 async def prometheus(request: Request) -> Response:

@@ -5,6 +5,7 @@ Must never send more than ids, keep a slow viewer's backlog, or outlive the view
 """
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -16,79 +17,80 @@ from sse_starlette.event import ServerSentEvent
 from sse_starlette.sse import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from api import auth, cursors, metrics
+from api import auth, cursors
 from api.context import context, principal_of
 from api.database import DatabaseAway
 from api.principal import Principal
-from api.problems import Problem
+from api.streams import Streams
 from infra import waiting
 from infra.postgres import queries
 from referrals.ids import LANES
 
 SQL = queries("api", "stream.sql")
 BACKLOG = 256
-MAX_STREAMS = 500
-MAX_PER_USER = 20
 HEARTBEAT_S = 15
+SEND_S = 10
 SOONEST_S, EACH_S, LATEST_S = 0.02, 0.005, 0.4
 """Between two looks of one viewer: at least, more for each open stream (all look 200 times a second), at most."""
 RECHECK_S = 5.0
-_open: dict[str, int] = {}
 
 Positions = list[int]
+
+
+class Stream(EventSourceResponse):
+    """The response of one viewer; its place is given back however it ends."""
+
+    def __init__(self, streams: Streams, user: str, content: AsyncIterator[ServerSentEvent]) -> None:
+        super().__init__(content, ping=HEARTBEAT_S, send_timeout=SEND_S, headers={"Retry-After": "2"})
+        self._streams = streams
+        self._user = user
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the viewer or we end it; one that does not read for SEND_S is left."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._streams.leave(self._user)
 
 
 async def stream(request: Request) -> Response:
     """Open the stream; `Last-Event-ID` continues where an earlier one ended."""
     principal = principal_of(request)
-    if sum(_open.values()) >= MAX_STREAMS or _open.get(principal.user, 0) >= MAX_PER_USER:
-        raise Problem("too-many", "too many open streams; close one", headers={"Retry-After": "5"})
-    positions = cursors.decode(request.headers.get("last-event-id"), Positions)
-    if positions is None or len(positions) != LANES:
-        async with context(request).database.reading(principal) as connection:
-            positions = await _ends(connection)
-    return EventSourceResponse(
-        _counted(request, principal, positions),
-        ping=HEARTBEAT_S,
-        send_timeout=10,
-        headers={"Retry-After": "2"},
-    )
-
-
-async def _counted(
-    request: Request, principal: Principal, positions: Positions
-) -> AsyncIterator[ServerSentEvent]:
-    _open[principal.user] = _open.get(principal.user, 0) + 1
-    metrics.STREAMS.inc()
+    streams = context(request).streams
+    streams.enter(principal.user)
     try:
-        async for event in _events(request, principal, positions):
-            yield event
-    finally:
-        metrics.STREAMS.dec()
-        _open[principal.user] -= 1
-        if _open[principal.user] <= 0:
-            del _open[principal.user]
+        positions = cursors.decode(request.headers.get("last-event-id"), Positions)
+        if positions is None or len(positions) != LANES:
+            async with streams.looking, context(request).database.reading(principal) as connection:
+                positions = await _ends(connection)
+    except BaseException:
+        streams.leave(principal.user)
+        raise
+    return Stream(streams, principal.user, _events(request, principal, positions))
 
 
 async def _events(
     request: Request, principal: Principal, positions: Positions
 ) -> AsyncIterator[ServerSentEvent]:
-    yield ServerSentEvent(data="{}", event="ready", id=cursors.encode(positions), retry=2000)
+    retry = random.randint(1000, 4000)  # after our restart not all of them come back in one moment
+    yield ServerSentEvent(data="{}", event="ready", id=cursors.encode(positions), retry=retry)
     checked_at = time.monotonic()
     with context(request).changes.subscription() as woken:
         while principal.expires_at > datetime.now(UTC):
             await waiting.woken(woken, RECHECK_S)
             woken.clear()
             try:
-                if time.monotonic() - checked_at > RECHECK_S or principal.session is not None:
-                    if not await auth.still_valid(request, principal):
-                        break
-                    checked_at = time.monotonic()
-                async with context(request).database.reading(principal) as connection:
-                    positions, found = await changed(connection, principal, positions)
+                async with context(request).streams.looking:
+                    if time.monotonic() - checked_at > RECHECK_S or principal.session is not None:
+                        if not await auth.still_valid(request, principal):
+                            break
+                        checked_at = time.monotonic()
+                    async with context(request).database.reading(principal) as connection:
+                        positions, found = await changed(connection, principal, positions)
             except DatabaseAway:
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(random.uniform(0.5, 1.5))
                 continue
             if len(found) > BACKLOG:
                 yield ServerSentEvent(data="{}", event="overflow", id=cursors.encode(positions))
@@ -96,7 +98,7 @@ async def _events(
             for number, row in enumerate(found, 1):
                 last = cursors.encode(positions) if number == len(found) else None
                 yield ServerSentEvent(data=msgspec.json.encode(row).decode(), event="referral", id=last)
-            await asyncio.sleep(pause(sum(_open.values())))
+            await asyncio.sleep(pause(context(request).streams.open))
     yield ServerSentEvent(data="{}", event="closed")
 
 

@@ -3,6 +3,7 @@
 Must never start anything else; migrations and topics have commands of their own.
 """
 
+import socket
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from cli.keeping import Keeping
 from infra import crash_points
 from infra.settings import settings
 
+SEND_BUFFER = 64 * 1024  # what the system keeps for one who does not read; else it grows to megabytes each
 DEMO_CBOS = ("harvest-food-bank", "safe-harbor-housing", "open-road-rides")
 
 
@@ -32,7 +34,7 @@ def api() -> None:
     app = build(configured)
     if configured.demo:
         app.state.demo_logins = demo_logins(configured.data_path)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=configured.host,
         port=configured.port,
@@ -43,6 +45,12 @@ def api() -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=3,
     )
+    listening = config.bind_socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    server = uvicorn.Server(config)
+    server.run(sockets=[listening])
+    if not server.started:
+        raise SystemExit(3)
 
 
 def demo_logins(data_dir: Path) -> list[dict[str, str]]:

@@ -145,12 +145,18 @@ class RunningExchange:
         return Child(
             name=name,
             argv=lambda: [sys.executable, "-m", "cli.main", *command],
-            environment=self._environment(username) | {"REFEX_WORKER_SLOT": str(slot)},
+            environment=self.environment(username) | self._place(slot),
             cwd=self.plan.data_dir,
             ready=answers or _starts,
         )
 
-    def _environment(self, username: str) -> dict[str, str]:
+    def _place(self, slot: int) -> dict[str, str]:
+        """A worker's own slot and, counted from the configured one, its own port for probes."""
+        base = self.plan.settings.metrics_port
+        return {"REFEX_WORKER_SLOT": str(slot), "REFEX_METRICS_PORT": str(base + slot if base else 0)}
+
+    def environment(self, username: str) -> dict[str, str]:
+        """What a part is told of the servers, under one of our own Kafka users."""
         login = self._login(username, self.keeping.password(username))
         return {
             "REFEX_DATABASE_URL": self.services.postgres.url,

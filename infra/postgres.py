@@ -21,12 +21,14 @@ half as long again as its Kafka session, after which others read its partitions 
 
 # Whoever is cut off without a word is found out within 25 seconds, not after the two hours of the system's default.
 KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+# And the server does not work on at a long query for one that has gone.
+GONE = {"client_connection_check_interval": "5s"}
 
 ROLES = {"worker": "refex_writer", "relay": "refex_relay", "reader": "refex_reader", "api": "refex_api"}
 
 
-async def pool(url: str, part: str, min_size: int = 1, max_size: int = 4) -> asyncpg.Pool:
-    """A pool of sessions named `refex-<part>` under the part's role (architecture 12)."""
+async def pool(url: str, part: str, min_size: int = 0, max_size: int = 4) -> asyncpg.Pool:
+    """A pool of sessions named `refex-<part>` under the part's role (architecture 12); opened while it is away."""
     return await asyncpg.create_pool(
         url,
         min_size=min_size,
@@ -37,9 +39,10 @@ async def pool(url: str, part: str, min_size: int = 1, max_size: int = 4) -> asy
     )
 
 
-async def connect(url: str, part: str) -> asyncpg.Connection:
-    """One session of its own, for locks and LISTEN."""
-    return await asyncpg.connect(url, server_settings=session_settings(part), timeout=5)
+async def connect(url: str, part: str, statement_s: float | None = None) -> asyncpg.Connection:
+    """One session of its own, for locks and LISTEN; `statement_s`: how long it waits for any answer."""
+    settings = session_settings(part)
+    return await asyncpg.connect(url, server_settings=settings, timeout=5, command_timeout=statement_s)
 
 
 def session_settings(part: str) -> dict[str, str]:
@@ -48,7 +51,7 @@ def session_settings(part: str) -> dict[str, str]:
     if part == "worker":
         settings["idle_in_transaction_session_timeout"] = f"{PAUSED_S}s"
     if part in ROLES:
-        settings["role"] = ROLES[part]
+        settings |= {"role": ROLES[part]} | GONE
     return settings
 
 

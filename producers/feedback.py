@@ -6,6 +6,7 @@ Must never skip a record: what cannot be read is raised, not dropped.
 
 import asyncio
 import contextlib
+import random
 import time
 from collections import deque
 from datetime import UTC, datetime
@@ -136,7 +137,7 @@ class FeedbackReader:
         except KafkaError as error:
             if "Authorization" in type(error).__name__:
                 raise PermissionError(f"the broker refuses this login ({type(error).__name__})") from error
-            await asyncio.sleep(BACKOFF_S)
+            await asyncio.sleep(BACKOFF_S * random.uniform(0.5, 1.5))
             return
         self._buffer.extend((place, record) for place, records in batches.items() for record in records)
 

@@ -4,7 +4,7 @@ Comes in: a submission, the earlier referrals found under its keys, the contract
 fact that names fields and no value, or None; what follows from it (flag, hold, refuse) is the contract's. Pure.
 """
 
-from collections.abc import Callable, Container, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -46,7 +46,7 @@ class People(NamedTuple):
     """What was loaded about persons: match keys per event, referrals per key, what they are, confirmed links."""
 
     keys: Mapping[Event, tuple[UUID, ...]] = {}
-    near: Mapping[UUID, Set[UUID]] = {}
+    near: Mapping[UUID, Collection[UUID]] = {}
     earlier: Mapping[UUID, Earlier] = {}
     linked: Mapping[UUID, frozenset[UUID]] = {}
 

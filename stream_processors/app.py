@@ -18,7 +18,7 @@ from avro_schemas import registry, topics
 from infra import crash_points, kafka
 from infra.postgres import pool
 from infra.settings import Settings, settings
-from stream_processors import metrics
+from stream_processors import health, leaving
 from stream_processors.careful import Careful
 from stream_processors.coverage import CoverageTeller
 from stream_processors.exchange import Exchange
@@ -40,8 +40,6 @@ def build(config: Settings) -> faust.App:
     datadir = config.data_path / "faust" / f"{config.worker_role}-{config.worker_slot}"
     datadir.mkdir(parents=True, exist_ok=True)
     registry.adopt(config.schema_registry_url)
-    if config.metrics_port:
-        metrics.serve(config.host, config.metrics_port)
     app = faust.App(
         f"refex-{config.worker_role}",
         broker=f"kafka://{login.bootstrap}",
@@ -57,8 +55,13 @@ def build(config: Settings) -> faust.App:
         broker_heartbeat_interval=3.0,
         stream_wait_empty=False,
         datadir=datadir,
+        Worker=leaving.worker(login),
     )
     ROLES[config.worker_role](app, config, login)
+    well = health.Health(_database(config), login)
+    _serve(app, "Health", well.run)
+    if config.metrics_port:
+        health.serve(well, config.host, config.metrics_port)
     return app
 
 

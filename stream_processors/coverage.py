@@ -25,6 +25,7 @@ from stream_processors.patience import IDLE_S, again_and_again, held
 from stream_processors.store import columns
 
 SQL = queries("stream_processors", "coverage.sql")
+AT_ONCE = 1000  # records of one send, which the broker must take in four seconds
 Send = Callable[[Sequence[Record]], Awaitable[object]]
 
 
@@ -61,8 +62,9 @@ async def tell(connection: asyncpg.Connection, send: Send) -> bool:
         referrals = await connection.fetch(SQL["referrals"], [str(m) for m in members])
         streams = await connection.fetch(SQL["members"], members)
     of = {row["member"]: row for row in due}
+    for start in range(0, len(referrals), AT_ONCE):
+        await send([_record(r["id"], of[r["member"]], now) for r in referrals[start : start + AT_ONCE]])
     if referrals:
-        await send([_record(r["id"], of[r["member"]], now) for r in referrals])
         crash_points.here("coverage.published")
     again = {r["id"]: _again(msgspec.json.decode(r["data"]), now) for r in streams}
     told = [(row["member"], row["generation"], again.get(row["member"])) for row in due]

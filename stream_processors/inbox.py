@@ -8,7 +8,6 @@ skipped because Postgres or the broker is away.
 import asyncio
 import contextlib
 import re
-import socket
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from infra.kafka import KafkaLogin
 from stream_processors import metrics
 from stream_processors.decode import Raw
 from stream_processors.exchange import Applied, is_transient
+from stream_processors.membership import Membership, member
 from stream_processors.patience import may_pass
 from stream_processors.poison import Limits, PoisonGuard
 from stream_processors.progress import Placed, Stopped, overtaken, released, starting_offsets, stop
@@ -34,6 +34,7 @@ from stream_processors.store import Place
 
 GROUP = "refex-exchange"
 MAX_RECORDS = 2000
+FETCH_BYTES = 512 * 1024  # of one partition; fetched ahead is at most this times the partitions assigned
 SLICE = 64  # records read before the batch being written gets its turn
 ADVISORY_COMMIT_S = 2.0
 LOOK_AGAIN_S = 3.0  # whether the operator let a stopped partition go on
@@ -77,7 +78,7 @@ class Inbox(Generic[T]):
         self._login = login
         self._pool = pool
         self._step = step
-        self._slot = slot
+        self._membership = Membership(member(GROUP, slot), slot)
         self._pattern = pattern
         self._writing: asyncio.Task[Applied] | None = None
         self._open: set[TopicPartition] = set()
@@ -114,6 +115,8 @@ class Inbox(Generic[T]):
                         self._writing = asyncio.create_task(self._write(records))
                     await self._commit(consumer)
                     await self._look_for_released()
+            except KafkaError as error:
+                raise self._membership.explained(error) from error
             finally:
                 await self._drop()
 
@@ -163,17 +166,17 @@ class Inbox(Generic[T]):
             AIOKafkaConsumer(
                 **self._login.aiokafka(),
                 group_id=GROUP,
-                group_instance_id=f"{GROUP}-{socket.gethostname()}-{self._slot}",
-                client_id=f"{GROUP}-{self._slot}",
+                group_instance_id=self._membership.name,
+                client_id=self._membership.name,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 partition_assignment_strategy=[RangePartitionAssignor],
                 session_timeout_ms=10_000,
                 heartbeat_interval_ms=3_000,
-                max_poll_interval_ms=3_600_000,
+                max_poll_interval_ms=2**31 - 1,  # waiting for Postgres is no reason to leave the group
                 metadata_max_age_ms=5_000,
                 fetch_max_wait_ms=100,
-                max_partition_fetch_bytes=4 * 1024 * 1024,
+                max_partition_fetch_bytes=FETCH_BYTES,
             )
         )
 
@@ -183,6 +186,7 @@ class Inbox(Generic[T]):
             return
         await self._settle(consumer)
         self.reassigned = False
+        self._membership.assigned(consumer._coordinator.member_id, time.monotonic())
         self._open.clear()
         self._stopped.clear()
         assigned = frozenset(consumer.assignment())

@@ -3,7 +3,7 @@
 Comes in: what each batch did. Goes out: counters. Must never have an id or a person as a label.
 """
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram
 
 RECORDS = Counter("refex_worker_records", "Records applied, each exactly once.")
 FACTS = Counter("refex_worker_facts", "Facts written to history.")
@@ -19,8 +19,3 @@ BATCH_SECONDS = Histogram(
 )
 STOPPED = Gauge("refex_worker_stopped_partitions", "Partitions that must not go on without the operator.")
 RELAYED = Counter("refex_worker_relayed_facts", "Facts published from history.")
-
-
-def serve(host: str, port: int) -> None:
-    """Serve /metrics on a thread of its own."""
-    start_http_server(port, host)

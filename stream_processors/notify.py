@@ -1,10 +1,12 @@
 """Deliveries: rows written by the batch become signed webhooks, one receiver never delaying another.
 
 Comes in: due rows of `delivery`. Goes out: HTTP posts with ids and status alone, signed after the Standard Webhooks
-scheme, at least once with a stable id. Must never carry a person's data.
+scheme, at least once with a stable id. Must never carry a person's data, nor keep what a receiver answers.
 """
 
 import asyncio
+import random
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,12 +19,16 @@ from infra import crash_points
 from infra.postgres import queries
 from infra.waiting import woken
 from stream_processors.exchange import is_transient
+from stream_processors.receivers import ALTOGETHER, EACH, Receivers
 
 SQL = queries("stream_processors", "notify.sql")
-BATCH = 50
 MAX_ATTEMPTS = 10
 TIMEOUT_S = 10.0
 SWEEP_S = 2.0
+GATHER_S = 0.05
+UNWANTED_EVERY_S = 30.0
+MAX_ANSWER = 4096
+AWAY = frozenset({429, 500, 502, 503, 504})
 
 
 class Notifier:
@@ -31,6 +37,9 @@ class Notifier:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._woken = asyncio.Event()
+        self._receivers = Receivers()
+        self._calls: set[asyncio.Task[None]] = set()
+        self._tidied_at = float("-inf")
 
     def wake(self) -> None:
         """Something was written just now."""
@@ -38,40 +47,86 @@ class Notifier:
 
     async def run(self) -> None:
         """For ever; a missed wake-up is made up for by the sweep."""
-        async with httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False) as client:
-            while True:
-                self._woken.clear()
-                try:
-                    busy = await self.step(client)
-                except Exception as error:
-                    if not is_transient(error):
-                        raise
-                    busy = False
-                if not busy:
-                    await woken(self._woken, SWEEP_S)
+        limits = httpx.Limits(max_connections=ALTOGETHER, max_keepalive_connections=ALTOGETHER)
+        async with httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, limits=limits) as client:
+            try:
+                while True:
+                    self._woken.clear()
+                    try:
+                        await self.step(client)
+                    except Exception as error:
+                        if not is_transient(error):
+                            raise
+                    await woken(self._woken, SWEEP_S * random.uniform(0.8, 1.2))
+                    await asyncio.sleep(GATHER_S)  # what ends together is followed by one claim
+            finally:
+                for call in self._calls:
+                    call.cancel()
+                await asyncio.gather(*self._calls, return_exceptions=True)
 
-    async def step(self, client: httpx.AsyncClient) -> bool:
-        """Claim and send one batch side by side; whether there was anything."""
-        due = await self._pool.fetch(SQL["claim"], BATCH)
+    async def step(self, client: httpx.AsyncClient) -> None:
+        """Claim for every receiver that has room, and start the calls; their ends wake the next step."""
+        await self._tidy()
+        free, rooms = self._receivers.free, self._receivers.rooms(time.monotonic())
+        if not free:
+            return
+        due = await self._pool.fetch(SQL["claim"], list(rooms), list(rooms.values()), EACH, free)
         if due:
             crash_points.here("notify.claimed")
-        await asyncio.gather(*(self._send(client, row) for row in due))
-        return bool(due)
+        for row in due:
+            self._receivers.began(row["recipient"])
+            call = asyncio.create_task(self._send(client, row))
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
+
+    async def _tidy(self) -> None:
+        """Now and then: what waits for a receiver that wants no webhook any more is given up."""
+        if time.monotonic() - self._tidied_at > UNWANTED_EVERY_S:
+            await self._pool.execute(SQL["unwanted"])
+            self._tidied_at = time.monotonic()
 
     async def _send(self, client: httpx.AsyncClient, row: asyncpg.Record) -> None:
-        body, headers = message(dict(row), datetime.now(UTC))
+        answered, error = False, "the process ended"
         try:
-            answer = await client.post(row["webhook_url"], content=body, headers=headers)
-            error = None if answer.is_success else f"the receiver answered {answer.status_code}"
-        except (httpx.HTTPError, httpx.InvalidURL) as problem:
-            error = type(problem).__name__
-        if error is None:
-            crash_points.here("notify.sent")
-            await self._pool.execute(SQL["delivered"], row["id"])
-            crash_points.here("notify.marked")
-        else:
-            wait = min(3600.0, 2.0 ** row["attempts"])
+            answered, error = await _call(client, dict(row))
+        finally:
+            self._receivers.ended(row["recipient"], answered, time.monotonic(), random.random())
+            self._woken.set()
+        try:
+            if not error:
+                crash_points.here("notify.sent")
+                await self._pool.execute(SQL["delivered"], row["id"])
+                crash_points.here("notify.marked")
+                return
+            wait = min(3600.0, 2.0 ** row["attempts"]) * random.uniform(0.75, 1.25)
             await self._pool.execute(SQL["retry"], row["id"], error, wait, MAX_ATTEMPTS)
+        except (
+            Exception
+        ) as problem:  # its claim runs out after a minute and it is sent again under the same id
+            if not is_transient(problem):
+                raise
+
+
+async def _call(client: httpx.AsyncClient, row: dict[str, Any]) -> tuple[bool, str]:
+    """One attempt, bounded in time and in what is read: whether the receiver is there, and what is wrong or ''."""
+    try:
+        body, headers = message(row, datetime.now(UTC))
+        async with asyncio.timeout(TIMEOUT_S):
+            async with client.stream("POST", row["webhook_url"], content=body, headers=headers) as answer:
+                await _drained(answer)
+        problem = "" if answer.is_success else f"the receiver answered {answer.status_code}"
+        return answer.status_code not in AWAY, problem
+    except Exception as error:  # whatever a receiver or its address does is its own failure, never ours
+        return False, type(error).__name__
+
+
+async def _drained(answer: httpx.Response) -> None:
+    """Read a short answer to its end so that the connection can be used again; a long one is cut off."""
+    read = 0
+    async for chunk in answer.aiter_raw():
+        read += len(chunk)
+        if read > MAX_ANSWER:
+            return
 
 
 def message(row: dict[str, Any], now: datetime) -> tuple[bytes, dict[str, str]]:

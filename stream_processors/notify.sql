@@ -1,15 +1,26 @@
+-- Due deliveries, receiver by receiver; $1, $2: how many more each of these may get at once, others $3; all together $4.
 -- name: claim
 update delivery d set attempts = d.attempts + 1, next_attempt_at = now() + interval '60 seconds'
 from (
-    select id from delivery
-    where delivered_at is null and failed_at is null and next_attempt_at <= now()
-    order by next_attempt_at limit $1 for update skip locked
-) due
-join delivery x on x.id = due.id
-join organization o on o.id = x.recipient
-where d.id = due.id
-returning d.id, d.recipient, d.kind, d.stream_id, d.version, d.type, d.status, d.at, d.attempts, o.webhook_url,
-    o.webhook_secret
+    select due.id, o.webhook_url, o.webhook_secret
+    from organization o
+    left join unnest($1::text[], $2::int[]) as known (id, room) on known.id = o.id
+    cross join lateral (
+        select x.id from delivery x
+        where x.recipient = o.id and x.delivered_at is null and x.failed_at is null and x.next_attempt_at <= now()
+        order by x.next_attempt_at limit coalesce(known.room, $3::int) for update of x skip locked
+    ) due
+    where o.webhook_url is not null
+    order by random() limit $4
+) claimed
+where d.id = claimed.id
+returning d.id, d.recipient, d.kind, d.stream_id, d.version, d.type, d.status, d.at, d.attempts, claimed.webhook_url,
+    claimed.webhook_secret
+
+-- name: unwanted
+update delivery d set failed_at = now(), last_error = 'the receiver has no webhook any more'
+from organization o
+where o.id = d.recipient and o.webhook_url is null and d.delivered_at is null and d.failed_at is null
 
 -- name: delivered
 update delivery set delivered_at = now(), last_error = null where id = $1

@@ -6,6 +6,8 @@ never hide an error that will not pass by itself.
 
 import asyncio
 import contextlib
+import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
@@ -16,6 +18,11 @@ from infra.postgres import connect
 from stream_processors.exchange import is_transient
 
 IDLE_S = 0.5
+TRY_S = 2.0  # another process holds the lock: each try is a new session, so not too often
+FIRST_S, LAST_S = 0.5, 5.0
+WELL_S = 10.0
+STATEMENT_S = 60.0
+HOLDS_NO_LONGER = "set idle_session_timeout = '60s'"  # a holder that is frozen: then another takes its place
 log = structlog.get_logger()
 
 
@@ -25,22 +32,31 @@ def may_pass(error: Exception) -> bool:
 
 
 async def again_and_again(what: str, session: Callable[[], Awaitable[None]]) -> None:
-    """Run sessions for ever; one that ends, or fails in a way that may pass, is followed by another."""
+    """Run sessions for ever; one that ends, or fails in a way that may pass, is followed by another.
+
+    After failures in a row it waits longer, and never as long as its neighbours: they would all come back at once.
+    """
+    pause = FIRST_S
     while True:
+        began = time.monotonic()
         try:
             await session()
+            wait = TRY_S
         except Exception as error:
             if not may_pass(error):
                 raise
             log.warning("starts anew", what=what, error=type(error).__name__)
-        await asyncio.sleep(IDLE_S)
+            pause = FIRST_S if time.monotonic() - began > WELL_S else min(pause * 2, LAST_S)
+            wait = pause
+        await asyncio.sleep(wait * random.uniform(0.5, 1.0))
 
 
 @contextlib.asynccontextmanager
 async def held(url: str, part: str, lock: str, *numbers: int) -> AsyncIterator[asyncpg.Connection | None]:
     """A session that holds an advisory lock (a query that tries for it), or None while another process does."""
-    connection = await connect(url, part)
+    connection = await connect(url, part, STATEMENT_S)
     try:
+        await connection.execute(HOLDS_NO_LONGER)
         yield connection if await connection.fetchval(lock, *numbers) else None
     finally:
         await connection.close(timeout=2)

@@ -26,6 +26,7 @@ from stream_processors.tail import Published, tail
 SQL = queries("stream_processors", "relay.sql")
 GROUPS = 4
 ENDING_S = 5.0
+LANE_BYTES = 1024 * 1024  # of one lane in one step: 16 lanes a relay, four relays, one copy each on its way
 PACE_S = 0.05  # after a small step: each is a durable commit that the batches' own commits wait beside
 SMALL = 200  # facts; after more than these the next step follows at once
 
@@ -70,9 +71,8 @@ class Relay:
     ) -> bool:
         """Publish what is pending and move the positions; whether there was anything."""
         positions = await connection.fetch(SQL["positions"], self._lanes)
-        rows = await connection.fetch(
-            SQL["pending"], *columns([(r["lane"], r["next_seq"]) for r in positions])
-        )
+        wanted = columns([(r["lane"], r["next_seq"]) for r in positions])
+        rows = await connection.fetch(SQL["pending"], *wanted, LANE_BYTES)
         if not rows:
             return False
         crash_points.here("relay.selected")

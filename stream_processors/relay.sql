@@ -4,17 +4,21 @@ select pg_try_advisory_lock(7236502, $1::int)
 -- name: positions
 select lane, next_seq from relay_position where lane = any ($1::int[])
 
+-- Of each lane at most 200 facts, and no further one once they hold $3 bytes.
 -- name: pending
 select h.*
 from unnest($1::int[], $2::bigint[]) as p (lane, next_seq)
 cross join lateral (
     select lane, lane_seq, kind, stream_id, version, type, event_id, occurred_at, at, actor_organization, actor_user,
-        on_behalf_of, channel, tenant, sender, recipients, payer, status, data, sealed
+        on_behalf_of, channel, tenant, sender, recipients, payer, status, data, sealed,
+        sum(octet_length(data) + octet_length(sealed)) over (order by lane_seq) - octet_length(data)
+            - octet_length(sealed) as before
     from history h
     where h.lane = p.lane and h.lane_seq >= p.next_seq
     order by h.lane_seq
     limit 200
 ) h
+where h.before < $3::bigint
 order by h.lane, h.lane_seq
 
 -- name: dead_letter

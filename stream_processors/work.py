@@ -33,6 +33,7 @@ from referrals.timing import tells_hub
 from referrals.words import Channel
 from stream_processors.consents import Held, reaches
 from stream_processors.decode import EXCHANGE, Arrival, Poison, Raw
+from stream_processors.near import Near
 from stream_processors.receiving import Helps
 from stream_processors.service_record import Told
 from stream_processors.written import InboxRow as InboxRow
@@ -65,7 +66,7 @@ class Work:
         self.tombstones: dict[UUID, str] = dict(loaded.tombstones)
         self.consents: dict[UUID, Records] = dict(loaded.held.consents)
         self.matched: dict[tuple[UUID, UUID], str] = {}
-        self.near = {key: set(found) for key, found in loaded.people.near.items()}
+        self.near = Near(loaded.people.near)
         self.earlier = dict(loaded.people.earlier)
         people = loaded.people._replace(near=self.near, earlier=self.earlier)
         self.helps = Helps(loaded.helps)
@@ -162,8 +163,7 @@ class Work:
             self.loads[event.organization] = self.loads.get(event.organization, 0) + 1
         if isinstance(event, e.ReferralReceived):
             self.matched |= {(key, state.person_key): state.sender for key in event.match_keys}
-            for key in (state.person_key, *event.match_keys):
-                self.near.setdefault(key, set()).add(state.id)
+            self.near.note((state.person_key, *event.match_keys), state.id)
             self.earlier[state.id] = earlier(state)
         hop = state.hop(getattr(event, "hop", ""))
         self.history.append(

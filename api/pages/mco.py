@@ -14,8 +14,7 @@ from starlette.responses import Response
 
 from api import cursors
 from api.context import context, principal_of
-from api.measures import PATIENCE_S
-from api.measures import SQL as MEASURES
+from api.measures import PATIENCE_S, Asked, fetched
 from api.pages import clinic_models, plan_models, when
 from api.pages.render import page
 from api.pages.show import Model, Show
@@ -123,9 +122,8 @@ def _tile(show: Show, period: Period, id: str, rows: list[measures.Row]) -> Mode
 async def _rows(connection: asyncpg.Connection, period: Period) -> list[measures.Row]:
     start, end = period.bounds
     contract = period.contract
-    asked = (contract.payer, contract.id, start, end, period.as_of, list(measures.MARKS))
-    found = await connection.fetch(MEASURES["rows"], *asked)
-    return [row for row in measures.rows_of(dict(r) for r in found) if not row.in_error]
+    found = await fetched(connection, Asked(contract, start, end, period.as_of))
+    return [row for row in found if not row.in_error]
 
 
 def _own(organization: str) -> list[Contract]:

@@ -39,6 +39,7 @@ class Containers:
     def __init__(self, root: Path, services: EmbeddedServices) -> None:
         self.root = root
         self.port = keep_or_pick_port(None)
+        self.probes: dict[str, int] = {}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.places = {
             "kafka:9092": services.kafka.bootstrap,
@@ -58,6 +59,9 @@ class Containers:
         given = {k: self.mapped(v, name) for k, v in SERVICES[name].get("environment", {}).items()}
         if "REFEX_PORT" in given:
             given["REFEX_PORT"] = str(self.port)
+        if "REFEX_METRICS_PORT" in given:  # containers have an address each, these processes share one
+            self.probes.setdefault(name, keep_or_pick_port(None))
+            given["REFEX_METRICS_PORT"] = str(self.probes[name])
         return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | given
 
     def argv(self, name: str, command: list[str] | None = None) -> list[str]:

@@ -2,24 +2,37 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
+import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from avro_schemas import topics
+from infra.kafka import KafkaLogin
 from infra.kafka_identity import partition_counts
-from tests.support.running import RunningExchange
 
 Offsets = Mapping[TopicPartition, int]
 
 
-async def behind(exchange: RunningExchange, names: Collection[str] = ()) -> int:
+class Watched(Protocol):
+    """Servers as their administrator reaches them."""
+
+    def kafka_login(self) -> KafkaLogin:
+        """The broker's administrator."""
+
+    def database(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        """The owner's connection."""
+
+
+async def behind(exchange: Watched, names: Collection[str] = ()) -> int:
     """Log end - next offset, summed over the named topics, or over all that the exchange consumes."""
     found = await ends(exchange, names)
     done = await applied(exchange)
     return sum(end - done.get(place, 0) for place, end in found.items())
 
 
-async def ends(exchange: RunningExchange, names: Collection[str] = ()) -> Offsets:
+async def ends(exchange: Watched, names: Collection[str] = ()) -> Offsets:
     """Where each partition of the named topics, or of all that the exchange consumes, ends now."""
     counts = await asyncio.to_thread(partition_counts, exchange.kafka_login())
     wanted = names or [t for t in counts if t in topics.consumed() or topics.sender_of(t)]
@@ -33,14 +46,14 @@ async def ends(exchange: RunningExchange, names: Collection[str] = ()) -> Offset
         await consumer.stop()
 
 
-async def applied(exchange: RunningExchange) -> Offsets:
+async def applied(exchange: Watched) -> Offsets:
     """The next offset of every partition in Postgres."""
     async with exchange.database() as database:
         rows = await database.fetch("select topic, partition, next_offset from progress")
     return {TopicPartition(r["topic"], r["partition"]): r["next_offset"] for r in rows}
 
 
-async def relayed(exchange: RunningExchange) -> bool:
+async def relayed(exchange: Watched) -> bool:
     """Whether everything in history is published."""
     async with exchange.database() as database:
         return bool(

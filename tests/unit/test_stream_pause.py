@@ -2,7 +2,8 @@
 
 import pytest
 
-from api.stream import LATEST_S, MAX_STREAMS, SOONEST_S, pause
+from api.stream import LATEST_S, SOONEST_S, pause
+from api.streams import MAX_STREAMS
 
 
 @pytest.mark.parametrize(("streams", "seconds"), [(0, SOONEST_S), (1, SOONEST_S), (20, 0.1), (80, LATEST_S)])

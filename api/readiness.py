@@ -1,0 +1,45 @@
+"""Whether this process can serve: Postgres and the broker answer, and the migrations are current.
+
+Comes in: addresses. Goes out: what is wrong with each, within five seconds. Looks by sessions of its own, so that busy
+pools do not count as a database that is away, and at most four times a second, for /readyz is open to everyone.
+"""
+
+import asyncio
+
+import asyncpg
+
+from infra.kafka import KafkaLogin
+from infra.migrate import MigrationError, pending
+from infra.reachable import AWAY, OK, PATIENCE_S, Broker, Session, Shared
+
+
+class Readiness:
+    """`checks` as often as anyone asks; `close` at the end."""
+
+    def __init__(self, url: str, login: KafkaLogin) -> None:
+        self._session = Session(url, "reader")
+        self._broker = Broker(login)
+        self.checks = Shared(self._look)
+
+    async def close(self) -> None:
+        """Let go of everything kept open."""
+        await self.checks.close()
+        self._session.drop()
+        await self._broker.close()
+
+    async def _look(self) -> dict[str, str]:
+        database, kafka = await asyncio.gather(self._database(), self._broker.answers())
+        return {"postgres": database[0], "migrations": database[1], "kafka": kafka}
+
+    async def _database(self) -> tuple[str, str]:
+        if (answer := await self._session.answers()) != OK:
+            return answer, "unknown"
+        try:
+            async with asyncio.timeout(PATIENCE_S / 2):
+                todo = await pending(await self._session.connection())
+        except (MigrationError, asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedTableError) as error:
+            return OK, f"cannot be read ({type(error).__name__}); run `refex migrate`"
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self._session.drop()
+            return AWAY, "unknown"
+        return OK, f"{len(todo)} to run; run `refex migrate`" if todo else OK

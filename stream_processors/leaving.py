@@ -1,0 +1,49 @@
+"""Faust's worker with a first and a last moment: it waits for the broker, and once it is to stop it is gone in time.
+
+Comes in: the end of a worker, however it came. Goes out: the end of its process. Safe at any instant, for offsets move
+with their effects (architecture 1); without it a Postgres that hangs would keep the process for ever.
+"""
+
+import asyncio
+import os
+import random
+import threading
+
+import faust
+import structlog
+
+from infra.kafka import KafkaLogin
+from infra.reachable import OK, Broker
+
+WITHIN_S = 8.0
+LEFT = 75
+"""The exit status of a worker that could not end in order, as EX_TEMPFAIL."""
+log = structlog.get_logger()
+
+
+def worker(login: KafkaLogin) -> type[faust.Worker]:
+    """The class of workers of this broker."""
+
+    class Worker(faust.Worker):
+        async def on_execute(self) -> None:
+            """Before anything starts: Faust's own clients end the process when the broker is away just then."""
+            await super().on_execute()
+            broker = Broker(login)
+            while await broker.answers() != OK:
+                log.warning("waits for the broker")
+                await asyncio.sleep(random.uniform(0.5, 2.0))
+            await broker.close()
+
+        async def stop(self) -> None:
+            """In order if it can be, else by leaving."""
+            timer = threading.Timer(WITHIN_S, _leave)
+            timer.daemon = True
+            timer.start()
+            await super().stop()
+
+    return Worker
+
+
+def _leave() -> None:
+    log.error("did not stop in time", after_s=WITHIN_S, do="what was not committed is rolled back")
+    os._exit(LEFT)
