@@ -3,7 +3,7 @@
 select
     (select (data ->> 'person_key')::uuid from stream where kind = 'consent' and id = $1) as recorded,
     (select person_key from referral
-     where sender = $2 and state ->> 'consent_id' = $3 and state ->> 'consent_id' is not null
+     where sender = $2 and consent_id = $3
      order by created_at desc limit 1) as named
 
 -- name: standing

@@ -26,11 +26,25 @@ AWAY = (
     asyncpg.CrashShutdownError,
     asyncpg.QueryCanceledError,
 )
-ASK_AS = "select set_config('refex.organization', $1, true), set_config('refex.organization_type', $2, true)"
+ASK_AS = (
+    "select exists (select from rebuilding), "
+    "set_config('refex.organization', $1, true), set_config('refex.organization_type', $2, true)"
+)
+WHOLE = "select not exists (select from rebuilding)"
 
 
 class DatabaseAway(ConnectionError):
     """Postgres did not answer in time; try again."""
+
+
+class Rebuilding(Exception):
+    """The tables that lists are read from are being made anew; a part of them is never shown."""
+
+
+async def _ask_as(connection: asyncpg.Connection, principal: Principal) -> None:
+    """Say for whom; in the same snapshot, whether the tables are whole."""
+    if await connection.fetchval(ASK_AS, principal.organization, principal.type):
+        raise Rebuilding
 
 
 async def _nothing_to_reset(connection: object) -> None:
@@ -75,17 +89,17 @@ class Database:
     async def reading(
         self, principal: Principal, patience_s: float | None = None
     ) -> AsyncIterator[asyncpg.Connection]:
-        """A read-only transaction that sees what the principal's organization may see, of one moment."""
+        """A read-only transaction that sees what the principal may see, of one moment; raises Rebuilding."""
         begin = "begin isolation level repeatable read read only"
         async with self._session("api", begin, patience_s) as connection:
-            await connection.fetch(ASK_AS, principal.organization, principal.type)
+            await _ask_as(connection, principal)
             yield connection
 
     @asynccontextmanager
     async def writing(self, principal: Principal) -> AsyncIterator[asyncpg.Connection]:
         """The same, for the few tables that the API itself writes (idempotency)."""
         async with self._session("api", "begin") as connection:
-            await connection.fetch(ASK_AS, principal.organization, principal.type)
+            await _ask_as(connection, principal)
             yield connection
 
     @asynccontextmanager
@@ -105,6 +119,8 @@ class Database:
         """The reader's view of everything: for counts and measures, never for a row that leaves the API."""
         begin = "begin isolation level repeatable read read only"
         async with self._session("reader", begin, patience_s) as connection:
+            if not await connection.fetchval(WHOLE):
+                raise Rebuilding
             yield connection
 
     @asynccontextmanager

@@ -15,7 +15,7 @@ from starlette.routing import Route as StarletteRoute
 
 from api import auth, policy, problems
 from api.context import context
-from api.database import DatabaseAway
+from api.database import DatabaseAway, Rebuilding
 from api.limits import too_many
 from api.principal import Principal
 from api.problems import Problem
@@ -48,6 +48,8 @@ def as_problem(error: Exception) -> Problem:
         return error
     if isinstance(error, DatabaseAway):
         return problems.away("the database")
+    if isinstance(error, Rebuilding):
+        return problems.rebuilding()
     if isinstance(error, BrokerAway | NotPermitted):
         return problems.away("Kafka")
     if isinstance(error, HTTPException):

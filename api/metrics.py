@@ -9,7 +9,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from api.database import Database, DatabaseAway
+from api.database import Database, DatabaseAway, Rebuilding
 from infra.postgres import queries
 
 SQL = queries("api", "metrics.sql")
@@ -75,6 +75,8 @@ class Gauges:
             async with database.aggregates() as connection:
                 labelled = await connection.fetch(SQL["labelled"])
                 plain = await connection.fetchrow(SQL["plain"])
+        except Rebuilding:
+            return
         except DatabaseAway:
             DATABASE_UP.set(0)
             return

@@ -49,9 +49,15 @@ KINDS: dict[str, Kind] = {
         500, "Our failure", "nothing to correct; the operator can find the request id", "exception"
     ),
     "not-implemented": Kind(501, "Not there yet", "this part is not in this version", "not-supported"),
+    "rebuilding": Kind(
+        503,
+        "Rebuilding",
+        "lists are being made anew; try again later, nothing is wrong with the request",
+        "transient",
+    ),
     "away": Kind(503, "Temporarily away", "try again after a few seconds; nothing is wrong with the request"),
 }
-BY_STATUS = {kind.status: name for name, kind in reversed(KINDS.items())}
+BY_STATUS = {kind.status: name for name, kind in reversed(KINDS.items())} | {503: "away"}
 
 
 class Problem(Exception):
@@ -83,6 +89,11 @@ def not_found() -> Problem:
 def away(what: str) -> Problem:
     """Kafka or Postgres cannot be reached."""
     return Problem("away", f"{what} cannot be reached; try again", headers={"Retry-After": "2"})
+
+
+def rebuilding() -> Problem:
+    """The projections are not whole."""
+    return Problem("rebuilding", headers={"Retry-After": "10"})
 
 
 def invalid(error: Invalid) -> Problem:

@@ -1,4 +1,4 @@
-"""Whether this process can serve: Postgres and the broker answer, and the migrations are current.
+"""Whether this process can serve: Postgres and the broker answer, migrations are current, projections are whole.
 
 Comes in: addresses. Goes out: what is wrong with each, within five seconds. Looks by sessions of its own, so that busy
 pools do not count as a database that is away, and at most four times a second, for /readyz is open to everyone.
@@ -8,9 +8,12 @@ import asyncio
 
 import asyncpg
 
+from api.database import WHOLE
 from infra.kafka import KafkaLogin
 from infra.migrate import MigrationError, pending
 from infra.reachable import AWAY, OK, PATIENCE_S, Broker, Session, Shared
+
+REBUILDING = "being rebuilt; if that was cut short, run `refex rebuild --replace` again"
 
 
 class Readiness:
@@ -29,17 +32,19 @@ class Readiness:
 
     async def _look(self) -> dict[str, str]:
         database, kafka = await asyncio.gather(self._database(), self._broker.answers())
-        return {"postgres": database[0], "migrations": database[1], "kafka": kafka}
+        return dict(zip(("postgres", "migrations", "projections"), database, strict=True)) | {"kafka": kafka}
 
-    async def _database(self) -> tuple[str, str]:
+    async def _database(self) -> tuple[str, str, str]:
         if (answer := await self._session.answers()) != OK:
-            return answer, "unknown"
+            return answer, "unknown", "unknown"
         try:
             async with asyncio.timeout(PATIENCE_S / 2):
                 todo = await pending(await self._session.connection())
+                whole = bool(todo) or await (await self._session.connection()).fetchval(WHOLE)
         except (MigrationError, asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedTableError) as error:
-            return OK, f"cannot be read ({type(error).__name__}); run `refex migrate`"
+            return OK, f"cannot be read ({type(error).__name__}); run `refex migrate`", "unknown"
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             self._session.drop()
-            return AWAY, "unknown"
-        return OK, f"{len(todo)} to run; run `refex migrate`" if todo else OK
+            return AWAY, "unknown", "unknown"
+        migrated = f"{len(todo)} to run; run `refex migrate`" if todo else OK
+        return OK, migrated, OK if whole else REBUILDING

@@ -53,6 +53,11 @@ class Position(Struct, frozen=True, array_like=True):
     id: UUID
 
 
+async def waits(connection: asyncpg.Connection, principal: Principal, id: UUID) -> bool:
+    """Whether the caller's submission of it is held up because the exchange failed at it."""
+    return bool(await connection.fetchval(SQL["waits"], id, principal.organization))
+
+
 async def load(connection: asyncpg.Connection, principal: Principal, id: UUID) -> views.Seen | None:
     """The referral if it exists for the principal, else None. Show it with views.referral(principal, seen)."""
     row = await connection.fetchrow(SQL["one"], id)

@@ -3,6 +3,9 @@
 -- name: one
 select state, sealed, outcome_sealed, reviewed, consents_of(person_key) as consents from referral where id = $1
 
+-- name: waits
+select exists (select from parked where kind = 'referral' and stream_id = $1 and tenant = $2)
+
 -- name: visible
 select id from referral where id = any ($1::uuid[])
 
@@ -22,7 +25,7 @@ limit $7
 -- name: list_covered
 select state, sealed, outcome_sealed, reviewed, consents_of(person_key) as consents from referral
 where (sender = $1 or payer = $1
-        or state -> 'payers_before' @> jsonb_build_array(jsonb_build_object('payer', $1::text)))
+        or payers_before @> jsonb_build_array(jsonb_build_object('payer', $1::text)))
     and ($2::text is null or status = $2)
     and ($3::text is null or sender = $3 or payer = $3 or recipients @> array[$3])
     and ($4::timestamptz is null or updated_at > $4)

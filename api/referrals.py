@@ -18,7 +18,7 @@ from api.context import context, principal_of
 from api.problems import Problem, not_found, wrong
 from api.reading import Filters as Filters
 from api.reading import Position as Position
-from api.reading import decision_of, list_visible, load
+from api.reading import decision_of, list_visible, load, waits
 from api.reading import events_of as events_of
 from referrals import words
 from referrals.events import RoutingDecided
@@ -50,7 +50,7 @@ async def show(request: Request) -> Response:
     try:
         seen = await found(request)
     except Problem as problem:
-        if problem.kind == "not-found" and (just := _just_submitted(request)) is not None:
+        if problem.kind == "not-found" and (just := await _just_submitted(request)) is not None:
             return answer(just)
         raise
     return shown(request, seen)
@@ -137,11 +137,14 @@ def explained(decision: RoutingDecided | None) -> dict[str, Any]:
     }
 
 
-def _just_submitted(request: Request) -> dict[str, Any] | None:
-    organization = principal_of(request).organization
-    id = referral_id(request)
+async def _just_submitted(request: Request) -> dict[str, Any] | None:
+    """What its sender sees of a referral that the broker has and the exchange has not recorded yet."""
+    principal = principal_of(request)
+    organization, id = principal.organization, referral_id(request)
     if (own_id := context(request).recent.get(organization, id)) is None:
-        return None
+        async with context(request).database.reading(principal) as connection:
+            if not await waits(connection, principal, id):
+                return None
     known = {
         "id": id,
         "sender": organization,

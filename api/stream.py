@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from api import auth, cursors
 from api.context import context, principal_of
-from api.database import DatabaseAway
+from api.database import DatabaseAway, Rebuilding
 from api.principal import Principal
 from api.streams import Streams
 from infra import waiting
@@ -89,7 +89,7 @@ async def _events(
                         checked_at = time.monotonic()
                     async with context(request).database.reading(principal) as connection:
                         positions, found = await changed(connection, principal, positions)
-            except DatabaseAway:
+            except (DatabaseAway, Rebuilding):
                 await asyncio.sleep(random.uniform(0.5, 1.5))
                 continue
             if len(found) > BACKLOG:

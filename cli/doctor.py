@@ -26,6 +26,7 @@ CHECKS: dict[str, Callable[[Exchange], Awaitable[Finding]]] = {
     "lag": checks.lag,
     "partitions": checks.partitions,
     "dead letters": checks.dead_letters,
+    "projections": checks.projections,
     "api": checks.api,
 }
 

@@ -142,6 +142,16 @@ async def dead_letters(exchange: Exchange) -> Finding:
     return Finding(fine, detail, "see `refex dead-letters list`; mend the cause, then replay")
 
 
+async def projections(exchange: Exchange) -> Finding:
+    """Nobody is rebuilding the tables that lists are read from, and no rebuild was cut short."""
+    found = await _rows(exchange, "rebuilding")
+    if not found:
+        return Finding(True, "whole")
+    detail = f"being rebuilt since {found[0]['since']:%Y-%m-%d %H:%M:%S} by {found[0]['by_whom']}"
+    again = "wait for it; if it was cut short, run `refex rebuild --replace` again, or --abandon it"
+    return Finding(False, detail, again)
+
+
 async def api(exchange: Exchange) -> Finding:
     """The API says it is ready."""
     try:

@@ -5,6 +5,7 @@ Must never run a second process: whoever started this one watches its pid.
 
 import os
 import sys
+from importlib.util import find_spec
 
 import click
 
@@ -24,5 +25,11 @@ def worker(notify: bool) -> None:
         )
     os.environ["REFEX_WORKER_ROLE"] = "notify" if notify else configured.worker_role
     configured.data_path.mkdir(mode=0o711, parents=True, exist_ok=True)
-    faust = [sys.executable, "-m", "faust", "--loop", "uvloop", "-A", "stream_processors.app", "worker"]
-    os.execv(sys.executable, [*faust, "--without-web", "--loglevel", "INFO"])  # noqa: S606
+    os.execv(sys.executable, command())  # noqa: S606
+
+
+def command() -> list[str]:
+    """The Faust worker, on uvloop where that is installed: Faust's own default is asyncio's loop."""
+    loop = "uvloop" if find_spec("uvloop") else "aio"
+    faust = [sys.executable, "-m", "faust", "-A", "stream_processors.app", "--loop", loop, "worker"]
+    return [*faust, "--without-web", "--loglevel", "INFO"]

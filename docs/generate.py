@@ -57,11 +57,11 @@ the offset: a record is applied, or refused for a reason, or still to come. Reco
 
 A record at which the exchange itself fails (and no other in its batch) is neither applied nor refused: it is parked,
 in the table `parked`, and later records of the same referral wait behind it, in order. Cancels, consents and deadlines
-pass; other referrals flow. Its sender hears nothing until it is applied.
+pass; other referrals flow. Its sender hears nothing until it is applied; a submission that waits reads as `received`.
 
 - `refex dead-letters list` shows them beside the dead letters: `our-failure` for the one that failed, `waits` for those
-  behind it. `refex doctor`, the operator's page and the metrics `refex_parked_records`, `refex_parked_streams` count
-  them.
+  behind it. `refex doctor`, the pages of the operator and the hub and the metrics `refex_parked_records` and
+  `refex_parked_streams` tell of them.
 - Once the cause is mended, `refex dead-letters replay ID...` (or `--all`) releases a record with all that wait with it;
   a worker applies them in order, each once, however often they are released. What fails again waits again.
 - The limits above hold here too: a bad release stops partitions instead of emptying them. Mend it, replay what was

@@ -59,8 +59,8 @@ def submission(body: Any, now: datetime) -> Submission:
     """One submission of a body with `need`; raises Invalid."""
     if not isinstance(body, dict):
         raise Invalid([Problem("", "send a JSON object with sender_referral_id, person, need and consent")])
-    if nul := list(unclean("", body)):
-        raise Invalid(nul)
+    if not is_clean(body):
+        raise Invalid(list(unclean("", body)))
     try:
         made = msgspec.convert(_with_aliases(_without_nulls(body)), Submission)
     except msgspec.ValidationError as error:
@@ -160,6 +160,17 @@ def located(error: msgspec.ValidationError) -> Problem:
     if missing := re.search(r"missing required field `(\w+)`", text):
         return Problem(f"{pointer}/{missing[1]}", "this field is required; send it")
     return Problem(pointer, text)
+
+
+def is_clean(value: Any, depth: int = 0) -> bool:
+    """Whether `unclean` finds nothing: asked of every body, so without a word of where."""
+    if depth > MAX_DEPTH:
+        return False
+    if isinstance(value, str):
+        return UNWRITABLE.search(value) is None
+    if isinstance(value, dict):
+        return all(not UNWRITABLE.search(k) and is_clean(v, depth + 1) for k, v in value.items())
+    return not isinstance(value, list) or all(is_clean(v, depth + 1) for v in value)
 
 
 def unclean(pointer: str, value: Any, depth: int = 0) -> Iterator[Problem]:

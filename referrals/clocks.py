@@ -56,7 +56,16 @@ class Deadline(NamedTuple):
     name: str
     generation: int
     due_at: datetime
-    event: ClockFact
+    type: type[ClockFact]
+    kind: str
+    hop: str | None
+    told: tuple[str, ...]
+
+    @property
+    def event(self) -> ClockFact:
+        """The fact that it came due."""
+        _, generation, due_at, made, kind, hop, told = self
+        return made(kind=kind, generation=generation, due_at=due_at, told=told, hop=hop)
 
 
 class NextAction(NamedTuple):
@@ -142,8 +151,7 @@ def _deadline(clock: Running, share: float, event: type[ClockFact], told: tuple[
     due = clock.at(share)
     generation = clock.number if clock.number is not None else int((due - EPOCH).total_seconds())
     name = clock.kind + ("" if clock.kind == HOLD_REVIEW else STAGES[event])
-    made = event(kind=clock.kind, generation=generation, due_at=due, told=told, hop=clock.hop)
-    return Deadline(name, generation, due, made)
+    return Deadline(name, generation, due, event, clock.kind, clock.hop, told)
 
 
 def _told(*organizations: str) -> tuple[str, ...]:

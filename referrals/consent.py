@@ -115,13 +115,16 @@ def _asked_again(consent: Consent) -> Consent:
 def verdict(found: Iterable[Consent], now: datetime) -> ConsentDecision:
     """The strictest verdict of several consents at `now` (aware); refuse over review over allow."""
     all_of = [of_one(c.status, c.expires_at, now, c.date) for c in found]
+    if len(all_of) == 1:
+        return all_of[0]
     return max(all_of, key=lambda v: ("allow", "review", "refuse").index(v.verdict))
 
 
 def of_one(status: str, expires_at: str | None, now: datetime, date: str | None = None) -> ConsentDecision:
     """The verdict for one consent status (interfaces.md, Submission) with its dates."""
     if status == "active":
-        ends, begins = parse_time(expires_at or ""), parse_time(date or "")
+        ends = parse_time(expires_at) if expires_at else None
+        begins = parse_time(date) if date else None
         if ends is not None and ends <= now:
             return BY_STATUS["expired"]
         if begins is not None and begins > now + A_DAY:  # a day without a time zone may be tomorrow's
@@ -143,6 +146,8 @@ def cover(found: Iterable[Consent], asked: Asked) -> Cover:
 
 
 def _cover_of(consent: Consent, asked: Asked) -> Cover:
+    if not (consent.purposes or consent.data_categories or consent.scope or consent.recipients):
+        return Cover()
     rules = sharing()
     purposes, categories, scope = (
         {plain(text) for text in texts}

@@ -32,8 +32,12 @@ class Span(NamedTuple):
         """When the span is over: wall-clock spans to the second, n business days at the end of the n-th."""
         if self.business and self.unit == "day":
             return add_days(calendar, start, int(self.amount))
-        amount = timedelta(**{f"{self.unit}s": self.amount})
-        return add(calendar if self.business else None, start, amount)
+        return add(calendar if self.business else None, start, _length(self.amount, self.unit))
+
+
+@cache
+def _length(amount: float, unit: str) -> timedelta:
+    return timedelta(**{f"{unit}s": amount})
 
 
 class Clock(Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,6 +60,8 @@ class Clock(Struct, frozen=True, forbid_unknown_fields=True):
 
     def span(self, priority: str) -> Span:
         """The span of a priority, else of the next less urgent one that has one."""
+        if (own := self.within.get(priority)) is not None:
+            return span_of(own)
         no_more_urgent = words.PRIORITIES[: words.PRIORITIES.index(priority) + 1]
         return span_of(next(self.within[p] for p in reversed(no_more_urgent) if p in self.within))
 

@@ -11,11 +11,13 @@ _M = 0x5BD1E995
 _MASK = 0xFFFFFFFF
 
 
+@lru_cache(maxsize=16384)
 def referral_id(organization: str, sender_referral_id: str) -> UUID:
     """The id of a referral: uuid5 of its sender and the sender's own id (interfaces.md, Topics)."""
     return uuid5(NAMESPACE_URL, f"urn:refex:{organization}:{sender_referral_id}")
 
 
+@lru_cache(maxsize=16384)
 def person_key(organization: str, person_id: str) -> UUID:
     """The key of a person as one sender knows them; links between senders are facts of their own."""
     return uuid5(NAMESPACE_URL, f"urn:refex:{organization}:person:{person_id}")

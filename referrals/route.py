@@ -80,7 +80,7 @@ def _judged(
 ) -> tuple[list[Fit], list[Excluded]]:
     """Those in reach: who fits, best first, and whom a rule leaves out."""
     suspect, known = suspects(wanted), stands.on(day)
-    only = wanted.preferred_only or wanted.covered.organizations is not None
+    only = _asks_of_all(wanted)
     fit: list[Fit] = []
     excluded: list[Excluded] = []
     for service in services:
@@ -117,8 +117,18 @@ def _outside(wanted: Wanted, directory: Directory, reach: Mapping[str, Service],
 
 
 def _objections(wanted: Wanted, services: Iterable[Service], day: date) -> list[Excluded]:
-    rules = (*OF_ORGANIZATION, *OF_AREA)
-    return [(s, why) for s in services if (why := excluded_by(rules, wanted, s, day)) is not None]
+    only, suspect = _asks_of_all(wanted), suspects(wanted)
+    found = []
+    for service in services:
+        rules = (*OF_ORGANIZATION, *OF_AREA) if only or service.organization in suspect else OF_AREA
+        if (why := excluded_by(rules, wanted, service, day)) is not None:
+            found.append((service, why))
+    return found
+
+
+def _asks_of_all(wanted: Wanted) -> bool:
+    """Whether OF_ORGANIZATION may leave out others than the suspects."""
+    return wanted.preferred_only or wanted.covered.organizations is not None
 
 
 def _named(excluded: Iterable[Excluded]) -> list[Candidate]:

@@ -4,11 +4,10 @@ Comes in: the directory's row, the service's record of answers, how many of its 
 a Standing per service, computed once a day and again when something about the service changes. Never about a person.
 """
 
-from collections import ChainMap
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
-from typing import NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 from referrals.directory import Service
 from referrals.events import ExcludedBy
@@ -35,6 +34,14 @@ class Standing(NamedTuple):
     shut: ExcludedBy | None
     parts: Mapping[str, float]
     worth: float
+    limits: Limits
+    position: Vector | tuple[()]
+
+
+class Row(NamedTuple):
+    """What of a standing follows from the directory's row alone."""
+
+    service: Service
     limits: Limits
     position: Vector | tuple[()]
 
@@ -142,25 +149,41 @@ PARTS: tuple[tuple[str, Callable[[Seen, Service], float | None]], ...] = (
 )
 
 
+class Layer(dict[K, V]):
+    """What changed, over a mapping that stays as it is: looked up in both, but it holds what was put in here alone."""
+
+    def __init__(self, below: Mapping[K, V]) -> None:
+        super().__init__()
+        self._below = below
+
+    def __missing__(self, key: K) -> V:
+        return self._below[key]
+
+    def get(self, key: K, default: Any = None) -> Any:
+        found = super().get(key)
+        return self._below.get(key, default) if found is None else found
+
+
 class Standings:
     """Every service's standing under one policy; a batch works on a `child`, which is dropped or absorbed."""
 
     def __init__(
         self,
         rules: Policy | None = None,
-        records: MutableMapping[Owner, Record] | None = None,
-        taken: MutableMapping[Places, int] | None = None,
+        records: dict[Owner, Record] | None = None,
+        taken: dict[Places, int] | None = None,
     ) -> None:
         self.policy = rules or policy()
-        self.records: MutableMapping[Owner, Record] = {} if records is None else records
-        self.taken: MutableMapping[Places, int] = {} if taken is None else taken
+        self.records: dict[Owner, Record] = {} if records is None else records
+        self.taken: dict[Places, int] = {} if taken is None else taken
         self._known: dict[date, dict[str, Standing]] = {}
+        self._rows: dict[str, Row] = {}
         self._shared = False
 
     def child(self) -> "Standings":
         """The same, to change without changing this one."""
-        made = Standings(self.policy, ChainMap({}, self.records), ChainMap({}, self.taken))
-        made._known, made._shared = self._known, True
+        made = Standings(self.policy, Layer(self.records), Layer(self.taken))
+        made._known, made._shared, made._rows = self._known, True, self._rows
         return made
 
     def on(self, day: date) -> dict[str, Standing]:
@@ -173,7 +196,10 @@ class Standings:
 
     def of(self, service: Service, day: date) -> Standing:
         """How a service stands that day."""
-        made = self.on(day)[service.id] = standing(self.seen(service, day), service)
+        row = self._rows.get(service.id)
+        if row is None or row.service is not service:
+            row = self._rows[service.id] = Row(service, limits(service), position(service))
+        made = self.on(day)[service.id] = standing(self.seen(service, day), service, row)
         return made
 
     def seen(self, service: Service, day: date) -> Seen:
@@ -195,7 +221,7 @@ class Standings:
 
     def absorb(self, child: "Standings") -> None:
         """What a child has changed is so now."""
-        self.put(_own(child.records), _own(child.taken))
+        self.put(dict(child.records), dict(child.taken))
 
     def put(self, records: Mapping[Owner, Record], taken: Mapping[Places, int]) -> None:
         """These records and tallies are so now, whatever was known."""
@@ -208,13 +234,9 @@ class Standings:
                 known.pop(id, None)
 
 
-def _own(mapping: MutableMapping[K, V]) -> Mapping[K, V]:
-    return cast(ChainMap[K, V], mapping).maps[0]
-
-
-def standing(at: Seen, service: Service) -> Standing:
-    """The standing of one service."""
-    always = (limits(service), position(service))
+def standing(at: Seen, service: Service, row: Row | None = None) -> Standing:
+    """The standing of one service; `row`: what is known of it already."""
+    always = row[1:] if row else (limits(service), position(service))
     for name, objects in SHUT:
         if (detail := objects(at, service)) is not None:
             return Standing(service, ExcludedBy(name, detail), {}, 0.0, *always)

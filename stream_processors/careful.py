@@ -13,8 +13,7 @@ import structlog
 
 from infra import crash_points
 from stream_processors import trial
-from stream_processors.decode import Raw
-from stream_processors.progress import Place
+from stream_processors.runs import Consumed, Place, Run, flat
 
 Ranges = dict[Place, tuple[int, int]]
 log = structlog.get_logger()
@@ -30,12 +29,12 @@ class Careful:
         self._suspects = _marked(mark)
 
     @contextlib.asynccontextmanager
-    async def reading(self, batch: Sequence[Raw]) -> AsyncIterator[None]:
+    async def reading(self, batch: Sequence[Run[Consumed]]) -> AsyncIterator[None]:
         """Try what a run before this one died reading; then mark the batch while it is read."""
         if not batch:
             yield
             return
-        suspects = [raw for raw in batch if self._suspected(raw)]
+        suspects = [raw for raw in flat(batch) if self._suspected(raw)] if self._suspects else []
         deadly = await trial.deadly(suspects, self._reader)
         if suspects:
             crash_points.here("careful.tried")
@@ -49,17 +48,16 @@ class Careful:
         crash_points.here("careful.read")
         self._mark.write_bytes(b"")
 
-    def _suspected(self, raw: Raw) -> bool:
+    def _suspected(self, raw: Consumed) -> bool:
         first, last = self._suspects.get((raw.topic, raw.partition), (1, 0))
         return first <= raw.offset <= last
 
 
-def _ranges(batch: Sequence[Raw]) -> bytes:
+def _ranges(batch: Sequence[Run[Consumed]]) -> bytes:
     found: Ranges = {}
-    for raw in batch:
-        place = (raw.topic, raw.partition)
-        first, _ = found.get(place, (raw.offset, 0))
-        found[place] = (first, raw.offset)
+    for run in batch:
+        first, last = found.get(run.place, (run.offsets[0], run.offsets[-1]))
+        found[run.place] = (min(first, run.offsets[0]), max(last, run.offsets[-1]))
     return msgspec.msgpack.encode([(*place, *span) for place, span in found.items()])
 
 

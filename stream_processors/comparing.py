@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 from msgspec import Struct
 
-from stream_processors.projections import PROJECTIONS, Projection
+from stream_processors.projections import PROJECTIONS
 from stream_processors.rebuild import SQL, Target
 
 NAMED = 20
@@ -37,7 +37,7 @@ async def tables(connection: asyncpg.Connection, target: Target, compare: bool) 
     """Every projection with its hashes."""
     found = []
     for projection in PROJECTIONS:
-        keys, others = await _columns(connection, target, projection)
+        keys, others = await columns_of(connection, target, projection.table)
         rows, rebuilt = await _hash(connection, f"{target.into}.{projection.table}", keys, others)
         live = None
         if compare:
@@ -48,8 +48,7 @@ async def tables(connection: asyncpg.Connection, target: Target, compare: bool) 
 
 async def differences(connection: asyncpg.Connection, target: Target, table: str) -> list[Difference]:
     """The first rows of that table that differ, by key."""
-    projection = next(p for p in PROJECTIONS if p.table == table)
-    keys, others = await _columns(connection, target, projection)
+    keys, others = await columns_of(connection, target, table)
     same = " and ".join(f"l.{k} = r.{k}" for k in keys)
     named = ", ".join(f"coalesce(l.{k}, r.{k})::text as {k}" for k in keys)
     there = f"l.{keys[0]} is not null and r.{keys[0]} is not null"
@@ -68,11 +67,12 @@ async def differences(connection: asyncpg.Connection, target: Target, table: str
     ]
 
 
-async def _columns(
-    connection: asyncpg.Connection, target: Target, projection: Projection
+async def columns_of(
+    connection: asyncpg.Connection, target: Target, table: str
 ) -> tuple[list[str], list[str]]:
-    """The primary key's columns, and all others that are compared; quoted."""
-    rows = await connection.fetch(SQL["columns"], f"{target.live}.{projection.table}")
+    """A projection's primary key's columns, and all others that are compared; quoted."""
+    projection = next(p for p in PROJECTIONS if p.table == table)
+    rows = await connection.fetch(SQL["columns"], f"{target.live}.{table}")
     keys = [f'"{r["name"]}"' for r in rows if r["key"]]
     return keys, [f'"{r["name"]}"' for r in rows if not r["key"] and r["name"] not in projection.apart]
 

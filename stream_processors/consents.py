@@ -53,7 +53,7 @@ async def hold(
     if not people:
         return Held()
     links = await linked(connection, people)
-    keys = sorted(people.union(*links.values()))
+    keys = list(people.union(*links.values()))  # the statements lock them in order
     await connection.execute(SQL["make_people"], keys)
     await connection.fetch(SQL["hold_people" if changing else "share_people"], keys)
     consents = {
@@ -62,7 +62,7 @@ async def hold(
     }
     if not changing:
         return Held(consents, links=links)
-    theirs = sorted(changing.union(*(links.get(person, ()) for person in changing)))
+    theirs = list(changing.union(*(links.get(person, ()) for person in changing)))
     rows = await connection.fetch(SQL["open_referrals"], theirs, sorted(words.TERMINAL))
     return Held(consents, tuple(msgspec.json.decode(row["state"], type=Referral) for row in rows), links)
 

@@ -10,15 +10,15 @@ select pg_advisory_xact_lock_shared(7236504, bucket) from (select unnest($1::int
 select id, tenant, version, type, data::text as data from stream where kind = 'member' and id = any ($1::uuid[])
 
 -- name: due
-select member, generation, due_at from coverage_due where due_at <= now() order by due_at limit 500
+select member, generation, due_at from coverage_due
+where due_at <= now() and not exists (select from rebuilding) order by due_at limit 500
 
 -- name: lock_members
 select pg_advisory_xact_lock(7236504, bucket) from (select unnest($1::int[]) as bucket order by 1) b
 
 -- name: referrals
-select id, (state ->> 'member')::uuid as member from referral
-where state ->> 'member' = any ($1::text[])
-    and status not in ('completed', 'failed', 'refused', 'cancelled', 'entered-in-error')
+select id, member::uuid as member from referral
+where member = any ($1::text[]) and member is not null and not closed
 
 -- name: told
 update coverage_due c set due_at = new.next_at

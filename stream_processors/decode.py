@@ -3,9 +3,11 @@
 The tenant comes from the topic, ids are recomputed, nothing in a body is believed (architecture 6). No I/O.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -21,13 +23,15 @@ from referrals.check import parse_time
 from referrals.errors import DeadLetterReason as Bad
 from referrals.words import Channel
 from stream_processors.decode_coverage import member, reached, spell
+from stream_processors.runs import Consumed, appended_at
 
 EXCHANGE = "exchange"
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 Fields = dict[str, Any]
 
 
 class Raw(NamedTuple):
-    """One consumed record; `at` is the broker's append time."""
+    """A consumed record by hand, or on its way to another process; `at` is the broker's append time."""
 
     topic: str
     partition: int
@@ -36,11 +40,16 @@ class Raw(NamedTuple):
     value: bytes | None
     at: datetime
 
+    @property
+    def timestamp(self) -> int:
+        """`at`, as the log holds it."""
+        return round(self.at.timestamp() * 1000)
+
 
 class Arrival(NamedTuple):
     """A record that could be read and trusted."""
 
-    raw: Raw
+    raw: Consumed
     envelope: c.Envelope
     kind: str
     stream_id: UUID
@@ -50,14 +59,15 @@ class Arrival(NamedTuple):
 
 
 class Poison(NamedTuple):
-    """A record that cannot be processed; `lane` orders its refusal among its stream's facts."""
+    """A record that cannot be processed; `lane` orders its refusal among its stream's facts, `said` is its event id."""
 
-    raw: Raw
+    raw: Consumed
     tenant: str
     event_id: UUID
     lane: int
     reason: str
     detail: str
+    said: str = ""
 
 
 class _Wrong(ValueError):
@@ -66,9 +76,10 @@ class _Wrong(ValueError):
         self.reason = reason
 
 
-def read(raw: Raw) -> Arrival | Poison:
+def read(raw: Consumed) -> Arrival | Poison:
     """The arrival a record holds, or why it is poison; never raises for anything a sender can write."""
     sender = topics.sender_of(raw.topic)
+    fields: Fields = {}
     try:
         schema, fields = decode(raw.value)
         if schema not in _schemas_of(raw.topic):
@@ -79,20 +90,25 @@ def read(raw: Raw) -> Arrival | Poison:
             raise _Wrong(Bad.TENANT_MISMATCH, f"the record says another organization than {sender}")
         return _arrival(raw, schema, fields)
     except (CodecError, _Wrong) as error:
-        return poison(raw, error.reason, str(error))
+        return poison(raw, error.reason, str(error), fields)
     except check.Invalid as error:
-        return poison(raw, Bad.INVALID, str(error)[:2000])
+        return poison(raw, Bad.INVALID, str(error)[:2000], fields)
     except (ValueError, OverflowError, RecursionError, msgspec.DecodeError) as error:
-        return poison(raw, Bad.INVALID, f"a field cannot be read ({type(error).__name__}); correct it")
+        why = f"a field cannot be read ({type(error).__name__}); correct it"
+        return poison(raw, Bad.INVALID, why, fields)
 
 
-def poison(raw: Raw, reason: str, detail: str) -> Poison:
-    """The refusal of a record, named by its place in the log."""
-    event = ids.origin_id(raw.topic, raw.partition, raw.offset)
-    return Poison(raw, topics.sender_of(raw.topic) or EXCHANGE, event, ids.lane(event), reason, detail)
+def poison(
+    raw: Consumed, reason: str, detail: str, fields: Mapping[str, Any] = MappingProxyType({})
+) -> Poison:
+    """The refusal of a record, named by its place in the log, to its sender by the event id in its `fields`."""
+    event, said = ids.origin_id(raw.topic, raw.partition, raw.offset), str(fields.get("event_id", ""))
+    known = said if UUID_TEXT.fullmatch(said) else ""
+    tenant = topics.sender_of(raw.topic) or EXCHANGE
+    return Poison(raw, tenant, event, ids.lane(event), reason, detail, known)
 
 
-def _arrival(raw: Raw, schema: str, fields: Fields) -> Arrival:
+def _arrival(raw: Consumed, schema: str, fields: Fields) -> Arrival:
     command, kind, stream_id = _READERS[schema](raw, fields)
     organization = fields.get("organization", EXCHANGE)
     if not organization:
@@ -104,7 +120,7 @@ def _arrival(raw: Raw, schema: str, fields: Fields) -> Arrival:
         on_behalf_of=fields.get("on_behalf_of") or None,
         channel=Channel(fields.get("channel", Channel.TIMER)),
         occurred_at=datetime.fromtimestamp(fields["occurred_at"] / 1000, UTC),
-        at=raw.at,
+        at=appended_at(raw),
     )
     said = {k: v for k, v in fields.items() if k != "occurred_at"}
     body = sha256(schema.encode() + msgspec.msgpack.encode(said)).digest()
@@ -126,19 +142,19 @@ def _own_id(fields: Fields) -> UUID:
     return made
 
 
-def _submit(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+def _submit(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
     content = msgspec.json.decode(unseal(fields["sealed"]))
-    submission = check.submission(content, raw.at)
+    submission = check.submission(content, appended_at(raw))
     if submission.sender_referral_id != fields["sender_referral_id"]:
         raise _Wrong(Bad.ID_MISMATCH, "sender_referral_id differs from the one in the sealed submission")
     return c.Submit(submission, fields["sealed"]), "referral", _own_id(fields)
 
 
-def _cancel(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+def _cancel(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
     return c.Cancel(fields["reason"], _text(fields["sealed"])), "referral", _own_id(fields)
 
 
-def _respond(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+def _respond(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
     command = c.Respond(
         action=fields["action"],
         hop=fields["hop"] or None,
@@ -152,40 +168,40 @@ def _respond(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
     return command, "referral", UUID(fields["referral_id"])
 
 
-def _assign(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+def _assign(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
     command = c.Assign(fields["service"], fields["reason"] or None, fields["version"] or None)
     return command, "referral", UUID(fields["referral_id"])
 
 
-def _offer(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+def _offer(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
     first, *others = fields["services"].split() or [""]
     command = c.Assign(first, fields["reason"] or None, fields["version"] or None, tuple(others))
     return command, "referral", UUID(fields["referral_id"])
 
 
-def _authorize(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+def _authorize(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
     details = _json(fields["details"]) | ({"number": fields["number"]} if fields["number"] else {})
     return c.Authorize(fields["status"], details), "referral", UUID(fields["referral_id"])
 
 
-def _delivered(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+def _delivered(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
     details = {k: fields[k] for k in ("service_event_id", "code", "date", "units")}
     command = c.Respond(action="record-service", hop=fields["hop"], details=details)
     return command, "referral", UUID(fields["referral_id"])
 
 
-def _deadline(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+def _deadline(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
     return c.DeadlineDue(fields["kind"], fields["generation"]), "referral", UUID(fields["referral_id"])
 
 
-def _consent_reached(raw: Raw, fields: Fields) -> tuple[c.Command, str, UUID]:
+def _consent_reached(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
     if fields["effect"] not in consenting.EFFECTS:
         raise _Wrong(Bad.INVALID, f"effect is one of {', '.join(consenting.EFFECTS)}")
     command = c.ConsentReached(UUID(fields["consent_id"]), fields["effect"])
     return command, "referral", UUID(fields["referral_id"])
 
 
-def _consent(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+def _consent(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
     """A grant or revocation: ids made again from whose it is; without a time of its own it holds from now on."""
     said = _json(unseal(fields["sealed"]))
     ended = fields["action"] == "revoke"
@@ -199,18 +215,19 @@ def _consent(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
     person_id = said.get("person_id")
     if isinstance(person_id, str) and ids.person_key(owner, person_id) != person:
         raise _Wrong(Bad.ID_MISMATCH, "person_key is not the one of this organization and person_id")
-    since = min(parse_time(str(said.get("occurred_at") or "")) or raw.at, raw.at)
+    at = appended_at(raw)
+    since = min(parse_time(str(said.get("occurred_at") or "")) or at, at)
     fact = consenting.fact(consent, person, since, terms, fields["sealed"])
     return structs.replace(fact, owner=fields["on_behalf_of"] or None), consenting.KIND, consent
 
 
-def _service(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+def _service(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
     data = {"routing": _json(fields["routing"]), "body": _json(fields["body"])}
     stream_id = UUID(fields["service_id"])
     return c.RecordFact("service", stream_id, "service-changed", data), "service", stream_id
 
 
-def _service_ended(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+def _service_ended(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
     data = {"source": fields["source"], "version": fields["version"]}
     stream_id = UUID(fields["service_id"])
     return c.RecordFact("service", stream_id, "service-ended", data), "service", stream_id
@@ -218,8 +235,8 @@ def _service_ended(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
 
 def _recorded(
     kind: str, type: str, id_field: str, keep: tuple[str, ...]
-) -> Callable[[Raw, Fields], tuple[c.RecordFact, str, UUID]]:
-    def reader(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+) -> Callable[[Consumed, Fields], tuple[c.RecordFact, str, UUID]]:
+    def reader(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
         data = {k: fields[k] for k in keep} | _json(fields.get("body", b""))
         stream_id = UUID(fields[id_field])
         return c.RecordFact(kind, stream_id, type, data, fields.get("sealed", b"")), kind, stream_id
@@ -237,7 +254,7 @@ def _text(sealed: bytes) -> str | None:
     return unseal(sealed).decode() or None
 
 
-def _screened(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+def _screened(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
     stream_id, sealed = UUID(fields["screening_id"]), fields["sealed"]
     found = screening.screened(_json(unseal(sealed)))
     data = {"person_key": fields["person_key"], **screening.clear(found)}
@@ -248,17 +265,17 @@ def _screened(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
     )
 
 
-def _link_proposed(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+def _link_proposed(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
     link = UUID(fields["link_id"])
     return c.RecordFact(linking.KIND, link, linking.PROPOSED, _json(fields["body"])), linking.KIND, link
 
 
-def _link_decided(raw: Raw, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+def _link_decided(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
     link, data = UUID(fields["link_id"]), {"answer": fields["answer"], "reason": fields["reason"] or None}
     return c.RecordFact(linking.KIND, link, linking.DECIDED, data), linking.KIND, link
 
 
-_READERS: dict[str, Callable[[Raw, Fields], tuple[c.Command | c.RecordFact, str, UUID]]] = {
+_READERS: dict[str, Callable[[Consumed, Fields], tuple[c.Command | c.RecordFact, str, UUID]]] = {
     "referral_submitted.v1": _submit,
     "referral_amended.v1": _submit,
     "referral_cancelled.v1": _cancel,

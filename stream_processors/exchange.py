@@ -17,15 +17,18 @@ from infra.postgres import CHANNEL, Connection
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
 from stream_processors import parking, store
-from stream_processors.capacity import settled
-from stream_processors.decode import Arrival, Poison, Raw, poison, read
+from stream_processors.capacity import Lost, settled
+from stream_processors.decode import Arrival, Poison, poison, read
 from stream_processors.failures import Failures
+from stream_processors.journal import Journal
 from stream_processors.parking import Parked
 from stream_processors.poison import Limits
 from stream_processors.progress import Stopped, fresh
+from stream_processors.runs import Consumed, Run, flat, runs
 from stream_processors.service_record import Overdrawn
 from stream_processors.work import Work
 from stream_processors.world import WorldKeeper
+from stream_processors.writes import Writes
 
 NOTIFY = f"notify {CHANNEL}"
 Holes = frozenset[store.Place]
@@ -75,7 +78,7 @@ class Exchange:
         self._failures = Failures(limits)
         self.unread: set[tuple[str, int, int]] = set()
 
-    def read(self, raw: Raw) -> Arrival | Poison:
+    def read(self, raw: Consumed) -> Arrival | Poison:
         """What a record says; pure, so it may run while another batch commits. What fails us here is ours to mend."""
         if self.unread and (raw.topic, raw.partition, raw.offset) in self.unread:
             return poison(raw, Bad.QUARANTINED, f"reading it ends the process; {NEXT_STEP[Bad.QUARANTINED]}")
@@ -84,53 +87,60 @@ class Exchange:
         except Exception as error:
             return poison(raw, Bad.OUR_FAILURE, f"{type(error).__name__}: {NEXT_STEP[Bad.OUR_FAILURE]}")
 
-    async def apply(self, batch: Sequence[Raw], holes: Holes = NO_HOLES) -> Applied:
+    async def apply(self, batch: Sequence[Consumed], holes: Holes = NO_HOLES) -> Applied:
         """Read and write one batch."""
-        return await self.write([self.read(raw) for raw in batch], holes)
+        return await self.write(runs(self.read(raw) for raw in batch), holes)
 
-    async def write(self, records: Sequence[Arrival | Poison], holes: Holes = NO_HOLES) -> Applied:
+    async def write(self, batch: Sequence[Run[Arrival | Poison]], holes: Holes = NO_HOLES) -> Applied:
         """One batch in one transaction. A record that fails us is found alone and parked (parking.py).
 
         `holes`: where the broker has shown twice that offsets do not exist, so step over them.
         """
         try:
-            return await self._transaction(records, holes)
+            return await self._transaction(batch, holes)
         except Exception as error:
             self.forget()
             if is_transient(error):
                 raise
+            records = list(flat(batch))
             if len(records) == 1:
                 return await self._set_apart(records[0], type(error).__name__, holes)
         middle = len(records) // 2
-        first = await self.write(records[:middle], holes)
+        first = await self.write(runs(records[:middle]), holes)
         rest = [r for r in records[middle:] if (r.raw.topic, r.raw.partition) not in first.stops]
-        return first.and_then(await self.write(rest, holes)) if rest else first
+        return first.and_then(await self.write(runs(rest), holes)) if rest else first
 
     async def _set_apart(self, record: Arrival | Poison, error: str, holes: Holes) -> Applied:
         """What failed us waits; poison that cannot even be refused as such is refused as our failure."""
         raw = record.raw
         if isinstance(record, Poison):
             detail = f"{error}: {NEXT_STEP[Bad.OUR_FAILURE]}"
-            return await self._transaction([poison(raw, Bad.OUR_FAILURE, detail)], holes)
-        done = await self._transaction([Parked(record, error)], holes)
+            return await self._transaction(runs([poison(raw, Bad.OUR_FAILURE, detail)]), holes)
+        done = await self._transaction(runs([Parked(record, error)]), holes)
         place = (raw.topic, raw.partition)
         why = self._failures.failed(place, raw.offset) if done.parked else None
         return done._replace(stops={place: why}) if why else done
 
-    async def _transaction(self, records: Sequence[Arrival | Poison | Parked], holes: Holes) -> Applied:
+    async def _transaction(self, batch: Sequence[Run[Arrival | Poison | Parked]], holes: Holes) -> Applied:
+        try:
+            return await self._attempt(batch, holes, early=True)
+        except Lost:
+            return await self._attempt(batch, holes, early=False)
+
+    async def _attempt(
+        self, batch: Sequence[Run[Arrival | Poison | Parked]], holes: Holes, early: bool
+    ) -> Applied:
         work, ready, waiting = None, list[Arrival | Poison](), list[Parked]()
         async with self._pool.acquire() as connection:
             async with connection.transaction():
                 crash_points.here("batch.begun")
-                before = await store.lock_progress(
-                    connection, {(r.raw.topic, r.raw.partition) for r in records}
-                )
-                taken, after, gaps = fresh(records, before, holes)
+                before = await store.lock_progress(connection, {run.place for run in batch})
+                taken, after, gaps = fresh(batch, before, holes)
                 crash_points.here("batch.placed")
                 if taken:
                     lanes = await store.lock_lanes(connection, {r.lane for r in taken})
                     ready, waiting = await parking.apart(connection, lanes, taken)
-                    work = await self.effects(connection, lanes, ready) if ready else None
+                    work = await self.effects(connection, lanes, ready, early) if ready else None
                 await store.save_progress(connection, before, after)
                 crash_points.here("batch.moved")
             crash_points.here("batch.committed")
@@ -143,14 +153,24 @@ class Exchange:
         return Applied(after, len(taken), *counts, gaps=gaps, parked=len(waiting))
 
     async def effects(
-        self, connection: Connection, lanes: Mapping[int, store.Lane], records: Sequence[Arrival | Poison]
+        self,
+        connection: Connection,
+        lanes: Mapping[int, store.Lane],
+        records: Sequence[Arrival | Poison],
+        early: bool = False,
     ) -> Work:
-        """What the records make, saved in the caller's transaction, which holds the locks of their lanes."""
+        """What the records make, saved in the caller's transaction, which holds the locks of their lanes.
+
+        `early`: what they record is written while the next are decided; then it may raise Lost (capacity.py).
+        """
         loaded = await store.load(connection, lanes, records, self._match_secret)
         crash_points.here("batch.loaded")
-        work = await settled(connection, loaded, await self._world.current(connection), records)
-        crash_points.here("batch.decided")
-        await store.save(connection, work, self._world.webhooks)
+        world = await self._world.current(connection)
+        async with Writes(connection) as writes:
+            journal = Journal(writes)
+            work = await settled(connection, loaded, world, records, journal if early else None)
+            crash_points.here("batch.decided")
+            await store.save(connection, writes, journal, work, self._world.webhooks)
         crash_points.here("batch.saved")
         return work
 

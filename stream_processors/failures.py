@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from stream_processors.poison import Limits, instruction
-from stream_processors.progress import Place, Placed, Stopped
+from stream_processors.progress import Stopped
+from stream_processors.runs import Place, Placed
 
 
 class _Lately(NamedTuple):

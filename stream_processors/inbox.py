@@ -10,13 +10,12 @@ import contextlib
 import re
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 import asyncpg
 import stamina
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
@@ -24,13 +23,12 @@ from avro_schemas import topics
 from infra import crash_points
 from infra.kafka import KafkaLogin
 from stream_processors import metrics
-from stream_processors.decode import Raw
 from stream_processors.exchange import Applied, is_transient
 from stream_processors.membership import Membership, member
 from stream_processors.patience import may_pass
 from stream_processors.poison import Limits, PoisonGuard
-from stream_processors.progress import Placed, Stopped, overtaken, released, starting_offsets, stop
-from stream_processors.store import Place
+from stream_processors.progress import Stopped, overtaken, released, starting_offsets, stop
+from stream_processors.runs import Consumed, Place, Placed, Run, consumed
 
 GROUP = "refex-exchange"
 MAX_RECORDS = 2000
@@ -45,20 +43,20 @@ log = structlog.get_logger()
 
 
 T = TypeVar("T", bound=Placed)
-Reading = Callable[[Sequence[Raw]], contextlib.AbstractAsyncContextManager[None]]
+Reading = Callable[[Sequence[Run[Consumed]]], contextlib.AbstractAsyncContextManager[None]]
 
 
-def _unmarked(batch: Sequence[Raw]) -> contextlib.AbstractAsyncContextManager[None]:
+def _unmarked(batch: Sequence[Run[Consumed]]) -> contextlib.AbstractAsyncContextManager[None]:
     return contextlib.nullcontext()
 
 
 class Step(Protocol[T]):
     """What the inbox feeds: `read` is pure, `write` moves effects and offsets in one transaction or not at all."""
 
-    def read(self, raw: Raw) -> T:
+    def read(self, raw: Consumed) -> T:
         """What a record says."""
 
-    async def write(self, records: Sequence[T], holes: frozenset[Place]) -> Applied:
+    async def write(self, batch: Sequence[Run[T]], holes: frozenset[Place]) -> Applied:
         """A batch, in one transaction; `holes`: offsets shown twice not to exist."""
 
 
@@ -74,12 +72,14 @@ class Inbox(Generic[T]):
         pattern: str = PATTERN,
         limits: Limits = LIMITS,
         reading: Reading = _unmarked,
+        group: str = GROUP,
     ) -> None:
         self._login = login
         self._pool = pool
         self._step = step
-        self._membership = Membership(member(GROUP, slot), slot)
+        self._membership = Membership(member(group, slot), slot)
         self._pattern = pattern
+        self._group = group
         self._writing: asyncio.Task[Applied] | None = None
         self._open: set[TopicPartition] = set()
         self.reassigned = True
@@ -105,14 +105,13 @@ class Inbox(Generic[T]):
                 while True:
                     await self._place(consumer)
                     fetched = await consumer.getmany(timeout_ms=200, max_records=MAX_RECORDS)
-                    batch = [raw(r) for p, records in fetched.items() if p in self._open for r in records]
-                    read = await self._read(batch)
+                    given = [run for p, r in fetched.items() if p in self._open for run in consumed(p, r)]
+                    read = await self._read(given)
                     again = await self._settle(consumer)
-                    records = [r for r in read if (r.raw.topic, r.raw.partition) not in again]
-                    records = await self._admitted(consumer, records)
-                    if records:
+                    batch = await self._admitted(consumer, [run for run in read if run.place not in again])
+                    if batch:
                         crash_points.here("inbox.read")
-                        self._writing = asyncio.create_task(self._write(records))
+                        self._writing = asyncio.create_task(self._write(batch))
                     await self._commit(consumer)
                     await self._look_for_released()
             except KafkaError as error:
@@ -120,9 +119,9 @@ class Inbox(Generic[T]):
             finally:
                 await self._drop()
 
-    async def _admitted(self, consumer: AIOKafkaConsumer, records: list[T]) -> list[T]:
-        """The records up to where there was too much poison; those partitions wait for the operator."""
-        kept, stops = self._guard.admit(records)
+    async def _admitted(self, consumer: AIOKafkaConsumer, batch: list[Run[T]]) -> list[Run[T]]:
+        """The runs up to where there was too much poison; those partitions wait for the operator."""
+        kept, stops = self._guard.admit(batch)
         for place, why in stops.items():
             await self._stop(consumer, TopicPartition(*place), why, held=True)
         return kept
@@ -136,14 +135,17 @@ class Inbox(Generic[T]):
             self._guard.forget((place.topic, place.partition))
             self.reassigned = True
 
-    async def _read(self, batch: list[Raw]) -> list[T]:
+    async def _read(self, batch: list[Run[Consumed]]) -> list[Run[T]]:
         """What the records say, read in slices so that the batch being written goes on meanwhile."""
-        records: list[T] = []
+        found: list[Run[T]] = []
         async with self._reading(batch):
-            for start in range(0, len(batch), SLICE):
-                records += map(self._step.read, batch[start : start + SLICE])
-                await asyncio.sleep(0)
-        return records
+            for run in batch:
+                records: list[T] = []
+                for start in range(0, len(run.records), SLICE):
+                    records += map(self._step.read, run.records[start : start + SLICE])
+                    await asyncio.sleep(0)
+                found.append(Run(run.place, run.offsets, records))
+        return found
 
     async def _settle(self, consumer: AIOKafkaConsumer) -> frozenset[Place]:
         """Wait for the batch being written and follow what it did; the places whose next batch must wait."""
@@ -165,7 +167,7 @@ class Inbox(Generic[T]):
         return _Started(
             AIOKafkaConsumer(
                 **self._login.aiokafka(),
-                group_id=GROUP,
+                group_id=self._group,
                 group_instance_id=self._membership.name,
                 client_id=self._membership.name,
                 enable_auto_commit=False,
@@ -214,7 +216,7 @@ class Inbox(Generic[T]):
         if partition in consumer.assignment():
             consumer.pause(partition)
 
-    async def _write(self, records: list[T]) -> Applied:
+    async def _write(self, batch: list[Run[T]]) -> Applied:
         """Until it is applied: a transient failure is retried for as long as it lasts."""
         with metrics.BATCH_SECONDS.time():
             async for attempt in stamina.retry_context(
@@ -223,7 +225,7 @@ class Inbox(Generic[T]):
                 self.retrying = attempt.num > 1
                 metrics.RETRIES.inc(self.retrying)
                 with attempt:
-                    return await self._step.write(records, frozenset(self._gaps))
+                    return await self._step.write(batch, frozenset(self._gaps))
         raise AssertionError("unreachable")
 
     async def _follow(self, consumer: AIOKafkaConsumer, applied: Applied) -> None:
@@ -292,9 +294,3 @@ class _Started:
     async def __aexit__(self, *error: object) -> None:
         with contextlib.suppress(KafkaError, asyncio.TimeoutError):
             await self._consumer.stop()
-
-
-def raw(record: ConsumerRecord) -> Raw:
-    """What the steps see of a consumed record."""
-    at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-    return Raw(record.topic, record.partition, record.offset, record.key, record.value, at)

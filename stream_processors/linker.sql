@@ -2,7 +2,7 @@
 select pg_try_advisory_lock(7236511)
 
 -- name: waiting
-select person_key, since from person_unlinked order by since limit $1
+select person_key, since from person_unlinked where not exists (select from rebuilding) order by since limit $1
 
 -- Pairs of two senders with a key in common, once each; bounded for each key, however many share it.
 -- name: pairs

@@ -47,7 +47,7 @@ async def load_members(
     referrals: Iterable[Referral],
 ) -> dict[tuple[str, UUID], Stream]:
     """The spells of every member that a decision of this batch may ask for."""
-    wanted = sorted({*members, *(r.member for r in referrals if r.member is not None)})
+    wanted = list({*members, *(r.member for r in referrals if r.member is not None)})
     if not wanted:
         return {}
     await connection.execute(SQL["share_members"], sorted({lane(member) for member in wanted}))

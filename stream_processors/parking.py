@@ -14,7 +14,8 @@ from uuid import UUID
 from infra.postgres import Connection, queries
 from referrals import commands as c
 from referrals import consenting, ids
-from stream_processors.decode import Arrival, Poison, Raw
+from stream_processors.decode import Arrival, Poison
+from stream_processors.runs import Consumed, appended_at
 from stream_processors.store import Lane, columns
 
 SQL = queries("stream_processors", "parking.sql")
@@ -30,7 +31,7 @@ class Parked(NamedTuple):
     released_at: datetime | None = None
 
     @property
-    def raw(self) -> Raw:
+    def raw(self) -> Consumed:
         """The record as it was consumed."""
         return self.arrival.raw
 
@@ -81,4 +82,4 @@ def _row(p: Parked) -> tuple[object, ...]:
     a, raw = p.arrival, p.arrival.raw
     place = (raw.topic, raw.partition, raw.offset)
     who = (ids.origin_id(*place), a.lane, a.kind, a.stream_id, a.envelope.organization, a.envelope.event_id)
-    return (*who, *place, raw.key, raw.value, raw.at, p.error, p.released_at)
+    return (*who, *place, raw.key, raw.value, appended_at(raw), p.error, p.released_at)

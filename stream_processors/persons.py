@@ -24,6 +24,7 @@ from referrals.duplicates import Earlier, Event, People, earlier, longest_window
 from referrals.matching import match_keys
 from referrals.state import Referral
 from stream_processors.decode import Arrival, Poison
+from stream_processors.runs import appended_at
 
 SQL = queries("stream_processors", "persons.sql")
 Links = Mapping[UUID, frozenset[UUID]]
@@ -46,7 +47,7 @@ def match_secret(config: Settings) -> bytes:
 
 async def linked(connection: Connection, persons: Iterable[UUID]) -> dict[UUID, frozenset[UUID]]:
     """For each person key the others that the hub has confirmed to be the same person, through any number of links."""
-    wanted = sorted(set(persons))
+    wanted = list(set(persons))
     rows = await connection.fetch(SQL["linked"], wanted) if wanted else []
     found: dict[UUID, set[UUID]] = {}
     for row in rows:
@@ -55,9 +56,16 @@ async def linked(connection: Connection, persons: Iterable[UUID]) -> dict[UUID, 
 
 
 async def load_people(
-    connection: Connection, records: Sequence[Arrival | Poison], known: Mapping[UUID, Referral], secret: bytes
+    connection: Connection,
+    records: Sequence[Arrival | Poison],
+    known: Mapping[UUID, Referral],
+    links: Links,
+    secret: bytes,
 ) -> People:
-    """Keys for every submission; for those that begin a referral, earlier ones of the same need and person."""
+    """Keys for every submission; for those that begin a referral, earlier ones of the same need and person.
+
+    `links`: what `linked` says of the people of these records.
+    """
     keys: dict[Event, tuple[UUID, ...]] = {}
     begun: dict[Event, tuple[UUID, str]] = {}
     now: datetime | None = None
@@ -72,10 +80,10 @@ async def load_people(
         if record.stream_id not in known:
             person = ids.person_key(record.envelope.organization, submission.person.person_id)
             begun[event] = (person, submission.need.domain)
-            now = record.raw.at if now is None else min(now, record.raw.at)
+            at = appended_at(record.raw)
+            now = at if now is None else min(now, at)
     if now is None:
         return People(keys)
-    links = await linked(connection, (person for person, _ in begun.values()))
     near, found = await _near(connection, keys, begun, links, now)
     return People(keys, near, found, links)
 

@@ -1,13 +1,13 @@
 """Where a partition goes on: the row in Postgres, checked against the log as it is now, and against every batch.
 
-Comes in: newly assigned partitions; records and the rows they meet. Goes out: an offset each, or Stopped with an
+Comes in: newly assigned partitions; runs and the rows they meet. Goes out: an offset each, or Stopped with an
 instruction: a recreated topic, an end below the row, a retention that overtook it; of records, those not yet applied.
 Never skips, never starts over by itself.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeVar
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -15,23 +15,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from infra.kafka import KafkaLogin
 from infra.kafka_identity import Identity, identity
 from infra.postgres import queries
-from stream_processors.decode import Raw
+from stream_processors.runs import Place, Run
 
 SQL = queries("stream_processors", "progress.sql")
-
-
-Place = tuple[str, int]
-
-
-class Placed(Protocol):
-    """A record that knows where in the log it stands."""
-
-    @property
-    def raw(self) -> Raw:
-        """The record as it was consumed."""
-
-
-R = TypeVar("R", bound=Placed)
+T = TypeVar("T")
 
 
 class Stopped(str):
@@ -49,12 +36,12 @@ async def starting_offsets(
     partitions = sorted(new)
     who = await asyncio.to_thread(identity, login, {p.topic for p in partitions})
     first = await consumer.beginning_offsets(partitions)
-    last = await consumer.end_offsets(partitions)
     topics, numbers = [p.topic for p in partitions], [p.partition for p in partitions]
     starts, ids = [first[p] for p in partitions], [who.topics[p.topic] for p in partitions]
     await pool.execute(SQL["first_seen"], topics, numbers, starts, ids, who.cluster)
     rows = await pool.fetch(SQL["rows"], topics, numbers)
     found = {TopicPartition(r["topic"], r["partition"]): r for r in rows}
+    last = await consumer.end_offsets(partitions)  # after the rows, which another worker may still have moved
     judged = {p: judge(dict(found[p]), p.topic, who, first[p], last[p]) for p in partitions}
     well = [p for p, start in judged.items() if not isinstance(start, Stopped)]
     await pool.execute(SQL["goes_on"], [p.topic for p in well], [p.partition for p in well])
@@ -98,19 +85,23 @@ def _or_reset(topic: str) -> str:
 
 
 def fresh(
-    records: Sequence[R], before: Mapping[Place, int], holes: Collection[Place]
-) -> tuple[list[R], dict[Place, int], dict[Place, int]]:
+    batch: Iterable[Run[T]], before: Mapping[Place, int], holes: Collection[Place]
+) -> tuple[list[T], dict[Place, int], dict[Place, int]]:
     """The records not yet applied, the offsets after them, and the places where an offset is missing."""
     after, gaps = dict(before), dict[Place, int]()
-    found: list[R] = []
-    for record in records:
-        raw = record.raw
-        place = (raw.topic, raw.partition)
-        if place not in after or place in gaps or raw.offset < after[place]:
+    found: list[T] = []
+    for given in batch:
+        place = given.place
+        if place not in after or place in gaps:
             continue
-        if raw.offset > after[place] and place not in holes:
+        run = given.since(after[place])
+        if not run.records:
+            continue
+        whole = len(run.records)
+        taken = whole if place in holes else run.unbroken(after[place])
+        if taken:
+            after[place] = run.offsets[taken - 1] + 1
+            found += run.records if taken == whole else run.records[:taken]
+        if taken < whole:
             gaps[place] = after[place]
-            continue
-        after[place] = raw.offset + 1
-        found.append(record)
     return found, after, gaps

@@ -36,9 +36,14 @@ class Target(NamedTuple):
         return SQL[name].replace("{live}", self.live).replace("{into}", self.into)
 
 
+async def target_of(connection: asyncpg.Connection, schema: str) -> Target:
+    """The live schema is the session's own."""
+    return Target(await connection.fetchval("select quote_ident(current_schema())"), f'"{schema}"')
+
+
 async def begin(connection: asyncpg.Connection, schema: str) -> Target:
     """Make the schema and its empty tables; replaces only what an earlier rebuild made. Raises RebuildError."""
-    target = Target(await connection.fetchval("select quote_ident(current_schema())"), f'"{schema}"')
+    target = await target_of(connection, schema)
     found = (await connection.fetch(SQL["schema_state"], target.into))[0]
     if target.into.strip('"') == target.live.strip('"') or (found["filled"] and found["comment"] != MADE):
         raise RebuildError(f"schema {schema} holds tables of others; name one that does not exist yet")

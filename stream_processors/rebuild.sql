@@ -45,3 +45,12 @@ from pg_attribute a
 left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
 where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
 order by a.attnum
+
+-- name: try_lock
+select pg_try_advisory_lock(7236520)
+
+-- name: say_rebuilding
+insert into rebuilding (by_whom) values ($1) on conflict (one) do nothing
+
+-- name: say_whole
+delete from rebuilding

@@ -36,7 +36,7 @@ async def load_helps(
         for sender, said in commands
         if isinstance(said, c.Submit)
     )
-    needs = sorted({*submitted, *map(need_of, known)})
+    needs = list({*submitted, *map(need_of, known)})
     found: dict[Need, tuple[Help, ...]] = {}
     if needs:
         columns = [list(column) for column in zip(*needs, strict=True)]

@@ -20,6 +20,7 @@ from referrals.state import Referral
 from referrals.streams import Stream
 from referrals.words import HELD
 from stream_processors.decode import Arrival, Poison
+from stream_processors.runs import appended_at
 from stream_processors.work import Key, Work, Written
 
 
@@ -52,10 +53,13 @@ def referral_row(r: Referral, decision: bytes | None, reviewed: bool) -> tuple[A
 
 
 def changed_row(r: Referral, work: Work) -> tuple[Any, ...]:
-    """What changes in a row of `referral`, with the version that was loaded."""
+    """What changes in a row of `referral`, with the version that was loaded; sealed bytes only when they are others."""
+    before = work.loaded.referrals[r.id]
+    sealed = None if r.sealed is before.sealed else r.sealed
+    outcome_sealed = None if r.outcome_sealed is before.outcome_sealed else r.outcome_sealed
     return (
-        *(r.id, work.loaded.referrals[r.id].version, _recipients(r), r.payer, str(r.status), r.version),
-        *(r.domain, r.priority, r.contract, r.id in work.reviewed, state_json(r), r.sealed, r.outcome_sealed),
+        *(r.id, before.version, _recipients(r), r.payer, str(r.status), r.version),
+        *(r.domain, r.priority, r.contract, r.id in work.reviewed, state_json(r), sealed, outcome_sealed),
         *(_decision(work.decisions.get(r.id)), r.updated_at, r.accepted_at, r.closed_at),
     )
 
@@ -150,7 +154,7 @@ def dead_row(p: Poison) -> tuple[Any, ...]:
         p.detail,
         raw.key,
         raw.value,
-        raw.at,
+        appended_at(raw),
     )
 
 

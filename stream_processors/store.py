@@ -19,10 +19,14 @@ from referrals.state import Referral
 from referrals.streams import Stream
 from stream_processors import consents, rows, service_record
 from stream_processors.decode import Arrival, Poison
+from stream_processors.journal import Journal
 from stream_processors.members import load_members, member_keys
 from stream_processors.persons import load_people
 from stream_processors.receiving import load_helps
 from stream_processors.work import Loaded, Work
+from stream_processors.writes import Overtaken as Overtaken
+from stream_processors.writes import Writes
+from stream_processors.writes import columns as columns
 
 SQL = queries("stream_processors", "store.sql")
 DIRECTORY = ("service", "capacity")
@@ -35,10 +39,6 @@ class Lane(NamedTuple):
 
     seq: int
     parked: int
-
-
-class Overtaken(RuntimeError):
-    """Another process moved a row this batch had read: throw the batch away and read it again."""
 
 
 class Rebuilding(RuntimeError):
@@ -69,13 +69,13 @@ async def load(
 ) -> Loaded:
     """With the lanes locked: lock the people, ascending; then, in statements of their own, read what it is about."""
     arrivals = [r for r in records if isinstance(r, Arrival)]
-    keys = sorted({(a.envelope.organization, a.envelope.event_id) for a in arrivals})
+    keys = list({(a.envelope.organization, a.envelope.event_id) for a in arrivals})
     seen = await connection.fetch(SQL["seen"], *columns(keys, 2))
-    wanted = sorted({a.stream_id for a in arrivals if a.kind == "referral"})
+    wanted = list({a.stream_id for a in arrivals if a.kind == "referral"})
     referrals = await connection.fetch(SQL["load_referrals"], wanted)
     known = {r["id"]: _referral(r) for r in referrals}
     held = await consents.hold(connection, arrivals, known)
-    others = sorted({(a.kind, a.stream_id) for a in arrivals if a.kind != "referral"})
+    others = list({(a.kind, a.stream_id) for a in arrivals if a.kind != "referral"})
     streams = await connection.fetch(SQL["load_streams"], *columns(others, 2)) if others else []
     members = member_keys(records, match_secret)
     looking = {a.stream_id for a in arrivals if isinstance(a.command, CoverageReached)}
@@ -86,7 +86,7 @@ async def load(
         streams={(r["kind"], r["id"]): _stream(r) for r in streams} | covered,
         lanes={number: lane.seq for number, lane in lanes.items()},
         tombstones=await _tombstones(connection, set(wanted) - known.keys()),
-        people=await load_people(connection, records, known, match_secret),
+        people=await load_people(connection, records, known, held.links, match_secret),
         members=members,
         helps=await load_helps(connection, arrivals, known.values()),
         held=held,
@@ -95,24 +95,27 @@ async def load(
 
 async def _tombstones(connection: Connection, unknown: set[UUID]) -> dict[UUID, str]:
     """What waits for the referrals of this batch that we have not heard of before."""
-    rows = await connection.fetch(SQL["load_tombstones"], sorted(unknown)) if unknown else []
+    rows = await connection.fetch(SQL["load_tombstones"], list(unknown)) if unknown else []
     return {r["id"]: r["reason"] for r in rows}
 
 
-async def save(connection: Connection, work: Work, webhooks: frozenset[str]) -> None:
-    """Everything the batch made, in array statements."""
-    await _save_referrals(connection, work)
-    await _save_streams(connection, work)
-    history = [rows.history_row(w) for w in work.history]
-    await _many(connection, "insert_history", history)
+async def save(
+    connection: Connection, writes: Writes, journal: Journal, work: Work, webhooks: frozenset[str]
+) -> None:
+    """Everything the batch made, in array statements; of its journal what is not written yet."""
+    await _save_referrals(writes, work)
+    await journal.note(work)
     crash_points.here("batch.half-saved")
-    await _many(connection, "insert_inbox", [rows.inbox_row(*i) for i in work.inbox])
+    await _save_deadlines(connection, writes, work)
+    await _save_streams(writes, work)
     rejected = [rows.rejection_row(e.organization, e.event_id, e.at, said) for e, said in work.rejections]
-    await _many(connection, "insert_rejections", rejected)
-    await _many(connection, "insert_dead_letters", [rows.dead_row(p) for p in work.dead])
+    await _many(writes, "insert_rejections", rejected)
+    await _many(writes, "insert_dead_letters", [rows.dead_row(p) for p in work.dead])
     if work.dead:
         crash_points.here("batch.buried")
-    await _many(connection, "insert_deliveries", rows.delivery_rows(work, webhooks))
+    await _many(writes, "insert_deliveries", rows.delivery_rows(work, webhooks))
+    await writes.done()
+    await _save_persons(connection, work)
     pause_after = work.standings.policy.pause_after_expiries
     await service_record.save(connection, work.told, webhooks, work.world.hub, pause_after)
     await connection.execute(SQL["save_lanes"], list(work.lanes), list(work.lanes.values()))
@@ -127,7 +130,7 @@ async def save_progress(
         raise Overtaken("a progress row moved while this batch held it")
 
 
-async def _save_referrals(connection: Connection, work: Work) -> None:
+async def _save_referrals(writes: Writes, work: Work) -> None:
     changed = [work.referrals[i] for i in work.changed]
     before = work.loaded.referrals
     new = [
@@ -135,22 +138,23 @@ async def _save_referrals(connection: Connection, work: Work) -> None:
         for r in changed
         if r.id not in before
     ]
+    await _many(writes, "insert_referrals", new)
     old = [rows.changed_row(r, work) for r in changed if r.id in before]
-    await _many(connection, "insert_referrals", new)
-    if old and affected(await connection.execute(SQL["update_referrals"], *columns(old))) != len(old):
-        raise Overtaken("a referral's version moved under its lane lock")
-    await _save_persons(connection, work)
-    await _many(connection, "save_hops", [row for r in changed for row in rows.hop_rows(r, before.get(r.id))])
-    await _save_deadlines(connection, work)
+    if old:
+        await writes.send(SQL["update_referrals"], columns(old), rows=len(old))
+    await _many(writes, "save_hops", [row for r in changed for row in rows.hop_rows(r, before.get(r.id))])
 
 
-async def _save_deadlines(connection: Connection, work: Work) -> None:
+async def _save_deadlines(connection: Connection, writes: Writes, work: Work) -> None:
     """What is still to come due, as it is now: rows of another generation go, the same one stays as it stands."""
     timed = [work.referrals[i] for i in dict.fromkeys((*work.changed, *work.timed))]
-    due = [row for r in timed for row in rows.deadline_rows(r)]
+    due = {row[:3]: row for r in timed for row in rows.deadline_rows(r)}
+    kept = set[tuple[UUID, str, int]]()
     if known := [r.id for r in timed if r.id in work.loaded.referrals]:
-        await connection.execute(SQL["clear_deadlines"], known, *columns([row[:3] for row in due], 3))
-    await _many(connection, "save_deadlines", due)
+        await writes.done()
+        kept = {(r[0], r[1], r[2]) for r in await connection.fetch(SQL["load_deadlines"], known)}
+        await _many(writes, "clear_deadlines", [row[:2] for row in kept - due.keys()])
+    await _many(writes, "save_deadlines", [row for key, row in due.items() if key not in kept])
 
 
 async def _save_persons(connection: Connection, work: Work) -> None:
@@ -158,31 +162,27 @@ async def _save_persons(connection: Connection, work: Work) -> None:
     if work.matched:
         keys = [(*pair, sender) for pair, sender in work.matched.items()]
         new = await connection.fetch(SQL["save_match_keys"], *columns(keys))
-        await _many(connection, "wait_for_linker", sorted({(r["person_key"], r["tenant"]) for r in new}))
+        if waiting := sorted({(r["person_key"], r["tenant"]) for r in new}):
+            await connection.execute(SQL["wait_for_linker"], *columns(waiting))
 
 
-async def _save_streams(connection: Connection, work: Work) -> None:
+async def _save_streams(writes: Writes, work: Work) -> None:
     at = {key: envelope.at for key, envelope in work.recorded.items()}
     found = [rows.stream_row(key, work.streams[key], at[key]) for key in at]
-    await _many(connection, "save_streams", found)
+    await _many(writes, "save_streams", found)
     services = [rows.service_row(key[1], work.streams[key], at[key]) for key in at if key[0] == "service"]
-    await _many(connection, "save_services", services)
+    await _many(writes, "save_services", services)
     consented = [row for key in at for row in rows.consent_rows(*key, work.streams[key])]
-    await _many(connection, "save_consents", consented)
-    await _many(connection, "wait_for_coverage", sorted((id,) for kind, id in at if kind == MEMBER))
+    await _many(writes, "save_consents", consented)
+    await _many(writes, "wait_for_coverage", sorted((id,) for kind, id in at if kind == MEMBER))
     if changed := [w.stream_id for w in work.history if w.kind in DIRECTORY]:
-        await _many(connection, "bump_directory", [(len(changed),)])
-        await connection.execute(SQL["note_changed"], sorted(set(changed)))
+        await _many(writes, "bump_directory", [(len(changed),)])
+        await _many(writes, "note_changed", [(id,) for id in sorted(set(changed))])
 
 
-async def _many(connection: Connection, query: str, found: Sequence[tuple[Any, ...]]) -> None:
+async def _many(writes: Writes, query: str, found: Sequence[tuple[Any, ...]]) -> None:
     if found:
-        await connection.execute(SQL[query], *columns(found))
-
-
-def columns(found: Sequence[tuple[Any, ...]], width: int = 0) -> list[list[Any]]:
-    """Rows turned into one array per column, as unnest wants them; `width` when there may be no row."""
-    return [list(column) for column in zip(*found, strict=True)] or [[] for _ in range(width)]
+        await writes.send(SQL[query], columns(found))
 
 
 def _referral(row: asyncpg.Record) -> Referral:

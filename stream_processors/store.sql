@@ -46,8 +46,8 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
 update referral r
 set recipients = string_to_array(new.recipients, ','), payer = new.payer, status = new.status,
     version = new.version, domain = new.domain, priority = new.priority, contract = new.contract,
-    reviewed = r.reviewed or new.reviewed, state = new.state, sealed = new.sealed,
-    outcome_sealed = new.outcome_sealed, decision = coalesce(new.decision, r.decision),
+    reviewed = r.reviewed or new.reviewed, state = new.state, sealed = coalesce(new.sealed, r.sealed),
+    outcome_sealed = coalesce(new.outcome_sealed, r.outcome_sealed), decision = coalesce(new.decision, r.decision),
     updated_at = new.updated_at, accepted_at = new.accepted_at, closed_at = new.closed_at
 from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[],
     $9::text[], $10::boolean[], $11::jsonb[], $12::bytea[], $13::bytea[], $14::jsonb[], $15::timestamptz[],
@@ -78,11 +78,12 @@ returning person_key, tenant
 insert into person_unlinked (person_key, tenant) select * from unnest($1::uuid[], $2::text[])
 on conflict (person_key) do update set since = clock_timestamp()
 
+-- name: load_deadlines
+select referral_id, kind, generation from deadline where referral_id = any ($1::uuid[])
+
 -- name: clear_deadlines
-delete from deadline d
-where d.referral_id = any ($1::uuid[]) and not exists (
-    select from unnest($2::uuid[], $3::text[], $4::int[]) as due (referral_id, kind, generation)
-    where due.referral_id = d.referral_id and due.kind = d.kind and due.generation = d.generation)
+delete from deadline d using unnest($1::uuid[], $2::text[]) as gone (referral_id, kind)
+where d.referral_id = gone.referral_id and d.kind = gone.kind
 
 -- name: save_deadlines
 insert into deadline (referral_id, kind, generation, due_at, lane)

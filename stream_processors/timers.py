@@ -7,6 +7,7 @@ that was answered meanwhile has moved on, and its deadline's generation is stale
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -58,7 +59,7 @@ class Timers:
         if due := await connection.fetch(SQL["newly_due"]):
             crash_points.here("timers.due")
             ends = await _ends(self._login, consumer, {r["sender"] for r in due})
-            rows = [(r["referral_id"], r["kind"], _barrier(ends, r["sender"])) for r in due]
+            rows = [(*_name(r), _barrier(ends, r["sender"])) for r in due]
             await connection.execute(SQL["set_barrier"], *columns(rows))
             crash_points.here("timers.barred")
         if ready := await connection.fetch(SQL["ready"]):
@@ -66,9 +67,12 @@ class Timers:
             now = datetime.now(UTC)
             await producer.send([_record(r, now) for r in ready])
             crash_points.here("timers.published")
-            done = [(r["referral_id"], r["kind"], r["generation"]) for r in ready]
-            await connection.execute(SQL["sent"], *columns(done))
+            await connection.execute(SQL["sent"], *columns([_name(r) for r in ready]))
             crash_points.here("timers.marked")
+
+
+def _name(row: asyncpg.Record) -> tuple[UUID, str, int]:
+    return row["referral_id"], row["kind"], row["generation"]
 
 
 async def _ends(
@@ -91,6 +95,6 @@ def _barrier(ends: Mapping[str, Mapping[str, int]], sender: str) -> str:
 
 
 def _record(row: asyncpg.Record, now: datetime) -> Record:
-    referral, kind, generation = row["referral_id"], row["kind"], row["generation"]
+    referral, kind, generation = _name(row)
     event = event_id("exchange", "deadline", str(referral), kind, str(generation))
     return deadline_due(event, now, referral, kind, generation)

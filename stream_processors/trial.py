@@ -18,6 +18,7 @@ import structlog
 from avro_schemas import registry
 from infra.settings import settings
 from stream_processors.decode import Raw
+from stream_processors.runs import Consumed, appended_at
 
 READER = "stream_processors.decode:read"
 DEATHS = 3
@@ -28,7 +29,7 @@ CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL, -si
 log = structlog.get_logger()
 
 
-async def deadly(records: Sequence[Raw], reader: str = READER) -> list[Raw]:
+async def deadly(records: Sequence[Consumed], reader: str = READER) -> list[Consumed]:
     """The records that must not be read here; `reader` is a function by name, `module:name`."""
     if not records or not await _crashes(records, reader):
         return []
@@ -42,10 +43,11 @@ async def deadly(records: Sequence[Raw], reader: str = READER) -> list[Raw]:
     return list(records)
 
 
-async def _crashes(records: Sequence[Raw], reader: str) -> bool:
+async def _crashes(records: Sequence[Consumed], reader: str) -> bool:
     """Whether reading them ends a process by itself; one killed from outside is started again."""
+    copies = [Raw(r.topic, r.partition, r.offset, r.key, r.value, appended_at(r)) for r in records]
     while True:
-        code = await _read_elsewhere(msgspec.msgpack.encode(list(records)), reader)
+        code = await _read_elsewhere(msgspec.msgpack.encode(copies), reader)
         if code != -signal.SIGKILL:
             return code in CRASHES
         log.warning("the process that tries records was killed; trying again", records=len(records))

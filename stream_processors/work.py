@@ -32,9 +32,10 @@ from referrals.streams import record as recorded
 from referrals.timing import tells_hub
 from referrals.words import Channel
 from stream_processors.consents import Held, reaches
-from stream_processors.decode import EXCHANGE, Arrival, Poison, Raw
+from stream_processors.decode import EXCHANGE, Arrival, Poison
 from stream_processors.near import Near
 from stream_processors.receiving import Helps
+from stream_processors.runs import Consumed, appended_at
 from stream_processors.service_record import Told
 from stream_processors.written import InboxRow as InboxRow
 from stream_processors.written import Written as Written
@@ -108,9 +109,9 @@ class Work:
         key = (arrival.envelope.organization, arrival.envelope.event_id)
         if (before := self._seen.get(key)) is not None:
             if before != arrival.payload_sha256:
-                event, lane = arrival.envelope.event_id, arrival.lane
+                event, place = str(arrival.envelope.event_id), _origin(arrival.raw)
                 detail = f"event {event}: {NEXT_STEP[Bad.ID_CONFLICT]}"
-                self._bury(Poison(arrival.raw, key[0], _origin(arrival.raw), lane, Bad.ID_CONFLICT, detail))
+                self._bury(Poison(arrival.raw, key[0], place, arrival.lane, Bad.ID_CONFLICT, detail, event))
             return
         self._seen[key] = arrival.payload_sha256
         if isinstance(arrival.command, c.RecordFact):
@@ -155,8 +156,9 @@ class Work:
 
     def _note(self, arrival: Arrival, state: Referral, fact: e.Fact) -> None:
         event = fact.event
+        data = msgspec.json.encode(event)
         if isinstance(event, e.RoutingDecided):
-            self.decisions[state.id] = msgspec.json.encode(event)
+            self.decisions[state.id] = data
         if tells_hub(event, state.hub):
             self.reviewed.add(state.id)
         if isinstance(event, e.HopRequested):
@@ -180,7 +182,7 @@ class Work:
                 recipients=recipients(state, event, hop),
                 payer=state.payer,
                 status=str(state.status),
-                data=msgspec.json.encode(event),
+                data=data,
                 sealed=fact.sealed,
             )
         )
@@ -243,7 +245,7 @@ class Work:
 
     def _bury(self, poison: Poison) -> None:
         self.dead.append(poison)
-        at = poison.raw.at
+        at = appended_at(poison.raw)
         envelope = c.Envelope(
             event_id=poison.event_id,
             organization=poison.tenant,
@@ -251,7 +253,8 @@ class Work:
             occurred_at=at,
             at=at,
         )
-        data = msgspec.json.encode(refusal(poison.raw, poison.reason, poison.detail))
+        said = {"event_id": poison.said} if poison.said else {}
+        data = msgspec.json.encode(refusal(poison.raw, poison.reason, poison.detail) | said)
         key = ("refusal", poison.event_id)
         self._other(poison.lane, key, 1, "record-refused", envelope, data, b"")
 
@@ -290,5 +293,5 @@ class Work:
         return self.lanes[lane]
 
 
-def _origin(raw: Raw) -> UUID:
+def _origin(raw: Consumed) -> UUID:
     return origin_id(raw.topic, raw.partition, raw.offset)

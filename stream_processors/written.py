@@ -8,7 +8,8 @@ from referrals import events as e
 from referrals.errors import NEXT_STEP
 from referrals.state import Hop, Referral
 from referrals.timing import tells_hub
-from stream_processors.decode import Arrival, Raw
+from stream_processors.decode import Arrival
+from stream_processors.runs import Consumed
 
 
 class Written(NamedTuple):
@@ -40,7 +41,7 @@ class InboxRow(NamedTuple):
     version: int | None = None
 
 
-def refusal(raw: Raw, reason: str, detail: str) -> dict[str, Any]:
+def refusal(raw: Consumed, reason: str, detail: str) -> dict[str, Any]:
     """The data of a refusal: why, what to do next, and where in the log the record is."""
     return {
         "reason": str(reason),

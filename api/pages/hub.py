@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.context import context, principal_of
-from api.pages import cbo_models, clinic_models, hub_models
+from api.pages import cbo_models, clinic_models, hub_models, parked
 from api.pages.asking import ask
 from api.pages.forms import fields, form, go
 from api.pages.paused import paused, sentences
@@ -34,13 +34,14 @@ async def queue(request: Request) -> Response:
         rows = await connection.fetch(query, principal.organization, *position(request), PAGE + 1, statuses)
         links, _ = await links_of(connection, "proposed", None, PAGE) if first else ([], None)
         counted = await connection.fetch(SQL["reviewed_counts"], principal.organization)
-        silent = await paused(connection)
+        silent, held = await paused(connection), await parked.held_up(connection)
     rows, last = cut(rows, None if first else "place")
     by_status = {r["status"]: r["count"] for r in counted}
     counts = {name: sum(by_status.get(s, 0) for s in listed) for name, listed in hub_models.TABS.items()}
     show = await show_for(request)
     model = hub_models.queue(show, visible(request, rows), counts, tab, turned(request, last), links)
-    return page(request, "hub_queue.html", model | {"paused": sentences(show, silent, own=False)})
+    alerts = [*parked.sentences(show, held), *sentences(show, silent, own=False)]
+    return page(request, "hub_queue.html", model | {"paused": alerts})
 
 
 async def one(request: Request) -> Response:

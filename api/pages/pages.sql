@@ -116,7 +116,19 @@ select topic, partition, next_offset, updated_at from progress order by topic, p
 select sum(l.seq)::bigint as recorded, sum(p.next_seq - 1)::bigint as published from lane l join relay_position p using (lane)
 
 -- name: dead_letters
-select reason, topic, partition, "offset", at from dead_letter where replayed_at is null order by at desc limit 20
+select reason, topic, partition, "offset", at from (
+    select reason, topic, partition, "offset", at from dead_letter where replayed_at is null
+    union all select 'our-failure: ' || error, topic, partition, "offset", at from parked where error is not null) letter
+order by at desc limit 20
+
+-- name: parked_count
+select count(*) from parked
+
+-- name: held_up
+select p.stream_id::text as id, min(p.parked_at) as since
+from parked p join referral r on r.id = p.stream_id
+where p.kind = 'referral' and r.reviewed
+group by p.stream_id order by since limit 20
 
 -- name: dead_letter_count
 select count(*) from dead_letter where replayed_at is null

@@ -22,15 +22,22 @@ async def state(request: Request) -> Response:
 
 
 async def operator(request: Request) -> Response:
-    """How the exchange runs: partitions, relay, dead letters, deadlines, statuses."""
+    """How the exchange runs: partitions, relay, dead letters, what waits because we failed, deadlines, statuses."""
     async with context(request).database.aggregates() as connection:
         progress = await connection.fetch(SQL["progress"])
         relay = dict(await connection.fetchrow(SQL["relay"]) or {})
         dead = await connection.fetch(SQL["dead_letters"])
         dead_count = await connection.fetchval(SQL["dead_letter_count"])
+        parked = await connection.fetchval(SQL["parked_count"])
         statuses = {r["name"]: r["count"] for r in await connection.fetch(SQL["by_status"])}
         overdue = await connection.fetchval(SQL["overdue"])
     model = watch_models.operator(
-        await show_for(request), map(dict, progress), relay, map(dict, dead), dead_count, statuses, overdue
+        await show_for(request),
+        map(dict, progress),
+        relay,
+        map(dict, dead),
+        (dead_count, parked),
+        statuses,
+        overdue,
     )
     return page(request, "operator.html", model)

@@ -48,11 +48,12 @@ def operator(
     progress: Iterable[View],
     relay: Mapping[str, int],
     dead: Iterable[View],
-    dead_count: int,
+    counts: tuple[int, int],
     statuses: Mapping[str, int],
     overdue: int,
 ) -> Model:
-    """How the exchange runs; `relay` = facts recorded and published."""
+    """How the exchange runs; `relay` = facts recorded and published, `counts` = dead letters and parked records."""
+    dead_count, parked = counts
     text = show.text
     rows = list(progress)
     last = max((p["updated_at"] for p in rows), default=None)
@@ -77,6 +78,13 @@ def operator(
                 dead_count,
                 dead_count == 0,
                 text("operator.dead-some" if dead_count else "operator.no-dead"),
+            ),
+            _tile(
+                show,
+                "operator.parked",
+                parked,
+                parked == 0,
+                text("operator.parked-some" if parked else "operator.no-dead"),
             ),
             _tile(show, "operator.deadlines", overdue, overdue == 0, text("operator.deadlines-text")),
         ],

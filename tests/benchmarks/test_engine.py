@@ -1,7 +1,9 @@
 """The engine alone against the limit and against other frameworks: the same minimal rows, interleaved rounds.
 
 BENCH_RECORDS (300,000), BENCH_ROUNDS (5), BENCH_PEERS (a Python with engine/peers.lock), BENCH_JARS (the built Java
-project); what is not installed is left out of the table. Result: build/bench/engine.json.
+project); what is not installed is left out of the table. Result: build/bench/engine.json. Two workers share
+the two cores with Postgres and the broker: `own`, `postgres`, `broker` are their CPU seconds a million records, `cores`
+how many were busy.
 """
 
 import os
@@ -30,7 +32,14 @@ PER_EVENT = 20_000  # a framework that takes one event at a time drains this man
 pytestmark = [pytest.mark.long, pytest.mark.real]
 
 
-OURS = (rounds.python("limit"), rounds.python("limit pipelined", "--pipelined"), rounds.python("product"))
+OURS = (
+    rounds.python("limit"),
+    rounds.python("limit pipelined", "--pipelined"),
+    rounds.python("product"),
+    rounds.python("product, 2 workers")._replace(processes=2),
+    rounds.python("product in turn", "--in-turn"),
+    rounds.python("product in turn, 2 workers", "--in-turn")._replace(processes=2),
+)
 
 
 def peers() -> list[rounds.Contestant]:
@@ -73,7 +82,7 @@ async def test_the_engine_against_the_limit_and_its_peers(services: EmbeddedServ
     ]
     for number in range(ROUNDS):
         for who, (task, manifest) in entrants:
-            found.append(await rounds.drain(who, task, manifest, number))
+            found.append(await rounds.drain(who, task, manifest, number, services.pids))
     said = report.environment(records=RECORDS, rounds=ROUNDS, seed=SEED, peers=[who.name for who in peers()])
     print(report.table(list(report.write("engine", found, "limit", said))))
     assert len(found) == ROUNDS * len(entrants)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +12,9 @@ from aiokafka import AIOKafkaProducer
 
 from avro_schemas import topics
 from infra import topics as declared
-from referrals import ids
+from producers.envelope import Said
+from producers.envelope import submitted as submitted_record
+from referrals import check, ids
 from tests.e2e.test_journey import submission
 from tests.support.command import refex
 from tests.support.running import RunningExchange, until
@@ -148,6 +151,64 @@ async def test_what_failed_us_is_replayed_in_order_and_once(own: RunningExchange
     await asyncio.sleep(1)
     assert await amended_once(own, names), "released twice, applied once"
     assert await parked(own) == 0
+
+
+STEPS = ("routine", "urgent", "asap", "stat")
+
+
+async def mended(exchange: RunningExchange, names: list[str]) -> list[str]:
+    """Dead letters as a release leaves them that could not read what is well: four of each referral, in order."""
+    rows, topic = [], topics.intake(CLINIC)
+    for step, priority in enumerate(STEPS):
+        for number, name in enumerate(names):
+            asked = check.submission(submission(name) | {"priority": priority}, datetime.now(UTC))
+            said = Said(ids.event_id(CLINIC, "mended", name, priority), CLINIC, datetime.now(UTC))
+            record = submitted_record(said, asked)
+            offset = 1_000_000_000 + step * len(names) + number
+            place = (topic, ids.partition(ids.lane(ids.referral_id(CLINIC, name)), PARTITIONS), offset)
+            rows.append((ids.origin_id(*place), CLINIC, *place, "our-failure", "-", record.key, record.value))
+    async with exchange.database() as database:
+        await database.executemany(
+            "insert into dead_letter values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now())", rows
+        )
+    return sorted(str(row[0]) for row in rows)
+
+
+async def test_a_thousand_dead_letters_replayed_twice_are_a_thousand_effects_in_order(
+    own: RunningExchange,
+) -> None:
+    names = [f"MENDED-{n}" for n in range(250)]
+    letters = await mended(own, names)
+    effects = (
+        "select count(*) filter (where h.type = 'referral-received') as received,"
+        " count(*) filter (where h.type = 'referral-amended') as amended,"
+        " count(distinct r.id) filter (where r.priority = 'stat') as last"
+        " from referral r join history h on h.stream_id = r.id where r.sender_referral_id like 'MENDED-%'"
+    )
+
+    async def all_there() -> bool:
+        async with own.database() as database:
+            found = await database.fetch(effects)
+        return [tuple(row) for row in found] == [(250, 750, 250)]
+
+    first = await replayed(own, letters)
+    assert sorted(first["replayed"]) == letters
+    await until(all_there, timeout_s=60)
+    assert (await replayed(own, letters))["replayed"] == []
+    async with own.database() as database:  # as if the command had died before it could note what it sent
+        await database.execute("update dead_letter set replayed_at = null where reason = 'our-failure'")
+    assert len((await replayed(own, letters))["replayed"]) == 1000
+    beside = [await submitted(own, CLINIC, named(partition)) for partition in range(PARTITIONS)]
+
+    async def all_known() -> bool:
+        return all([await known(own, one) for one in beside])
+
+    await until(all_known, timeout_s=60)
+    assert await all_there(), "sent twice, applied once, in the order they had"
+
+
+async def replayed(exchange: RunningExchange, letters: list[str]) -> Any:
+    return json.loads((await refex(exchange, "dead-letters", "replay", *letters, "--json")).stdout)
 
 
 async def test_a_topic_made_anew_stops_until_the_loss_is_accepted(own: RunningExchange) -> None:

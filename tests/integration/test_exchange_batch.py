@@ -61,6 +61,18 @@ async def test_a_batch_read_again_has_no_effect(bench: Bench) -> None:
     assert await count(bench, "inbox") == 5
 
 
+async def test_once_the_inbox_is_pruned_a_whole_topic_read_again_has_no_effect(bench: Bench) -> None:
+    topic = [raw(n) for n in range(20)]
+    await bench.exchange.apply(topic)
+    facts = await bench.owner.fetchval("select count(*) from history")
+    assert await bench.owner.execute("delete from inbox where topic = $1", TOPIC) == "DELETE 20"
+    parts = (topic[:7], topic[7:])
+    again = [await bench.exchange.apply(part) for part in parts]
+    assert [(a.records, a.facts, a.next_offsets) for a in again] == [(0, 0, {PLACE: 20})] * 2
+    assert await bench.owner.fetchval("select count(*) from history") == facts
+    assert await count(bench, "inbox") == 0, "the rows of progress alone know that it was applied"
+
+
 async def test_a_missing_offset_is_not_stepped_over_until_it_is_known_to_be_none(bench: Bench) -> None:
     batch = [raw(0), raw(2), raw(3)]
     held = await bench.exchange.apply(batch)

@@ -15,10 +15,10 @@ from infra.kafka import KafkaLogin
 from infra.migrate import migrate
 from infra.postgres import pool
 from stream_processors import store
-from stream_processors.decode import Raw
 from stream_processors.exchange import Applied
 from stream_processors.inbox import Inbox
-from stream_processors.progress import Place, fresh
+from stream_processors.progress import fresh
+from stream_processors.runs import Consumed, Place, Run
 from tests.support.engine import login_of, make_topic
 
 pytestmark = pytest.mark.real
@@ -29,7 +29,7 @@ SEEN = "select next_offset as next, (select count(*) from tally) as n from progr
 class Seen(NamedTuple):
     """A record that says nothing but where it stood."""
 
-    raw: Raw
+    raw: Consumed
 
 
 class Tally:
@@ -40,21 +40,21 @@ class Tally:
         self._busy = 0
         self.at_once = 0
 
-    def read(self, raw: Raw) -> Seen:
+    def read(self, raw: Consumed) -> Seen:
         return Seen(raw)
 
-    async def write(self, records: Sequence[Seen], holes: frozenset[Place]) -> Applied:
+    async def write(self, batch: Sequence[Run[Seen]], holes: frozenset[Place]) -> Applied:
         self._busy += 1
         self.at_once = max(self.at_once, self._busy)
         try:
-            return await self._written(records, holes)
+            return await self._written(batch, holes)
         finally:
             self._busy -= 1
 
-    async def _written(self, records: Sequence[Seen], holes: frozenset[Place]) -> Applied:
+    async def _written(self, batch: Sequence[Run[Seen]], holes: frozenset[Place]) -> Applied:
         async with self._pool.acquire() as connection, connection.transaction():
-            before = await store.lock_progress(connection, {(r.raw.topic, r.raw.partition) for r in records})
-            taken, after, gaps = fresh(records, before, holes)
+            before = await store.lock_progress(connection, {run.place for run in batch})
+            taken, after, gaps = fresh(batch, before, holes)
             offsets = [r.raw.offset for r in taken]
             await connection.execute("insert into tally select unnest($1::bigint[])", offsets)
             await store.save_progress(connection, before, after)

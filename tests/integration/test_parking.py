@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+import structlog
 
 from infra.postgres import pool
 from producers import envelope
@@ -35,6 +36,7 @@ class Bench(NamedTuple):
     pool: asyncpg.Pool
     owner: asyncpg.Connection
     log: list[Raw]
+    api: Api
 
     async def send(self, *records: Record) -> Applied:
         """Append them to the log, as one batch."""
@@ -84,7 +86,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
             await owner.execute("insert into progress values ($1, 0, 0, 'cluster', 'topic')", TOPIC)
             await owner.execute(BOOM)
             exchange = Exchange(connections, limits=Limits(in_row=0, share=0))
-            yield Bench(exchange, connections, owner, [])
+            yield Bench(exchange, connections, owner, [], api)
 
 
 def of(name: str) -> UUID:
@@ -183,6 +185,38 @@ async def test_a_thousand_released_twice_by_two_workers_are_a_thousand_effects_i
     told = " ".join(["referral-received", *["referral-amended"] * 3])
     assert [tuple(r) for r in rows] == [("stat", told)] * 250
     assert await bench.owner.fetchval("select count(*) from inbox where topic = $1", TOPIC) == 1000
+
+
+async def test_its_sender_sees_it_as_received_and_operator_and_hub_see_that_it_waits(bench: Bench) -> None:
+    await bench.send(submit("BOOM-1"), submit("GOOD-1", consent={"status": "absent"}))
+    assert await bench.owner.fetchval("select status from referral") == "needs-review"
+    await bench.owner.execute("alter table referral add constraint stat check (priority <> 'stat')")
+    await bench.send(submit("GOOD-1", "again", priority="stat", consent={"status": "absent"}))
+    assert await bench.parked() == [(0, True), (2, True)]
+    async with bench.api.http(CLINIC) as http:
+        seen = await http.get(f"/v1/referrals/{of('BOOM-1')}")
+        assert (seen.status_code, seen.json()["status"]) == (200, "received")
+        told = (await http.get("/metrics")).text
+        assert "refex_parked_records 2.0" in told and "refex_parked_streams 2.0" in told
+    async with bench.api.http("clinic-b") as http:
+        assert (await http.get(f"/v1/referrals/{of('BOOM-1')}")).status_code == 404
+    async with bench.api.http("hub") as http:
+        page = (await http.get("/hub")).text
+        assert str(of("GOOD-1")) in page and "held up by a fault of ours" in page
+        assert str(of("BOOM-1")) not in page, "the hub was never asked about this one"
+    async with bench.api.http("operator") as http:
+        page = (await http.get("/operator")).text
+        assert "our-failure: CheckViolationError" in page and "Waiting because we failed" in page
+
+
+async def test_nothing_of_a_body_is_logged_or_kept_as_its_error(bench: Bench) -> None:
+    person = body()["person"] | {"given_name": "Canaria-Quetzalcoatl"}
+    with structlog.testing.capture_logs() as logs:
+        await bench.send(submit("BOOM-1", person=person))
+        await bench.released()
+    assert [log["event"] for log in logs] == ["a released record failed again"]
+    errors = await bench.owner.fetchval("select string_agg(error, ' ') from parked")
+    assert errors == "CheckViolationError" and "Canaria" not in str(logs)
 
 
 async def test_a_bad_release_stops_the_partition_instead_of_emptying_it(bench: Bench) -> None:

@@ -11,6 +11,7 @@ from infra.postgres import pool
 from stream_processors.careful import Careful
 from stream_processors.decode import Raw
 from stream_processors.exchange import Exchange
+from stream_processors.runs import consumed
 from stream_processors.trial import deadly
 from tests.support.api import Api
 
@@ -39,13 +40,13 @@ async def test_what_a_worker_died_reading_is_tried_before_it_is_read_again(tmp_p
     mark = tmp_path / "0.reading"
     made = records(b"good", b"segv", b"good")
     unread: set[tuple[str, int, int]] = set()
-    async with Careful(mark, unread, READER).reading(made):
+    async with Careful(mark, unread, READER).reading(consumed((TOPIC, 0), made)):
         died = mark.read_bytes()  # what is left on disk when the process ends here
-    async with Careful(mark, unread, READER).reading(made):
+    async with Careful(mark, unread, READER).reading(consumed((TOPIC, 0), made)):
         assert unread == set(), "whoever ended a batch well is trusted"
     mark.write_bytes(died)
     later = [raw._replace(offset=raw.offset + 3) for raw in made]
-    async with Careful(mark, unread, READER).reading([*made, *later]):
+    async with Careful(mark, unread, READER).reading(consumed((TOPIC, 0), [*made, *later])):
         assert unread == {(TOPIC, 0, 1)}, "the same bytes behind the mark were not tried"
 
 

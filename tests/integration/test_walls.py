@@ -1,4 +1,4 @@
-"""Each wall between organizations alone: the catalogue's row-level security, the pool, the queries of the lists."""
+"""Each wall between organizations alone: the catalogue, the pool, the queries of lists."""
 
 from collections.abc import AsyncIterator
 

@@ -13,7 +13,8 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
 from stream_processors import decode
-from stream_processors.decode import Arrival, Poison, Raw
+from stream_processors.decode import Arrival, Poison
+from stream_processors.runs import Consumed
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.processes import Process, current
 
@@ -44,6 +45,7 @@ class Log:
         self.committed: dict[TopicPartition, int] = {}
         self.members: list[Consumer] = []
         self.on_commit: list[Callable[[TopicPartition, int], None]] = []
+        self.generation = 0
         self._arrived: list[asyncio.Future[None]] = []
         self._read: dict[tuple[str, int, int], Arrival | Poison] = {}
 
@@ -63,7 +65,7 @@ class Log:
         self._wake()
         return entry
 
-    def read(self, raw: Raw) -> Arrival | Poison:
+    def read(self, raw: Consumed) -> Arrival | Poison:
         """What the product reads in a record, read once: the same bytes say the same."""
         place = (raw.topic, raw.partition, raw.offset)
         if place not in self._read:
@@ -107,6 +109,7 @@ class Log:
 
     def rebalance(self) -> None:
         """Give every partition to one of the members that live and answer; each hears of it in its own time."""
+        self.generation += 1
         now = self.loop.time()
         live = [m for m in self.members if m.process.alive and m.process.paused_until - now < LOST_AFTER_S]
         given: dict[Consumer, set[TopicPartition]] = {m: set() for m in live}
@@ -116,7 +119,8 @@ class Log:
                 if member.pattern is not None and member.pattern.match(topic):
                     given[member].add(TopicPartition(topic, number))
         for member, places in given.items():
-            self.loop.call_later(member.process.random.random() * 0.05, member.reassign, places)
+            wait = member.process.random.random() * 0.05
+            self.loop.call_later(wait, member.reassign, self.generation, places)
 
 
 class Consumer:
@@ -151,13 +155,13 @@ class Consumer:
             self._log.members.remove(self)
             self._log.loop.call_later(0.1, self._log.rebalance)
 
-    def reassign(self, places: set[TopicPartition]) -> None:
+    def reassign(self, generation: int, places: set[TopicPartition]) -> None:
         """What the group's leader decided, unless this member cannot hear it now; then when it can."""
         wait = self.process.paused_until - self._log.loop.time()
         if wait > 0:
             self._log.loop.call_later(wait + 0.05, self._log.rebalance)
             return
-        if not self.process.alive or places == self._assigned:
+        if not self.process.alive or generation < self._log.generation or places == self._assigned:
             return
         self._listener.on_partitions_revoked(self._assigned)
         new = places - self._assigned

@@ -20,7 +20,7 @@ from referrals.errors import DeadLetterReason as Bad
 from referrals.state import Referral
 from stream_processors.decode import EXCHANGE, Arrival
 from stream_processors.fold import Folded, LogRow, fold
-from stream_processors.inbox import PATTERN, raw
+from stream_processors.inbox import PATTERN
 from stream_processors.outbox import HEADER
 from stream_processors.projections import PROJECTIONS
 from stream_processors.tail import OUTPUTS
@@ -38,7 +38,7 @@ CONSUMED = re.compile(PATTERN).match
 def violations(outcome: Outcome) -> list[str]:
     """Everything that is wrong."""
     tables = outcome.database.tables
-    sent = [(entry, outcome.log.read(raw(entry))) for entry in outcome.log.entries(CONSUMED)]
+    sent = [(entry, outcome.log.read(entry)) for entry in outcome.log.entries(CONSUMED)]
     history = sorted(tables["history"].values(), key=lambda r: (r["lane"], r["lane_seq"]))
     return [
         *outcome.errors,
@@ -70,6 +70,7 @@ def _lost(tables: dict[str, Any], sent: Iterable[tuple[Entry, Any]]) -> Iterable
         elif place not in dead:
             yield f"L1 lost: {place} is poison and no dead letter"
     yield from (f"L1 our own failure: {p}" for p, r in dead.items() if r["reason"] == Bad.OUR_FAILURE)
+    yield from (f"stopped: {p}: {r['stopped']}" for p, r in tables["progress"].items() if r["stopped"])
     yield from (f"L1 our own failure: {r['error']} at {r['topic']}" for r in tables["parked"].values())
 
 

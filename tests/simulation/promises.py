@@ -15,6 +15,7 @@ from avro_schemas import topics
 from referrals.ids import consent_id
 from referrals.words import OPEN_HOP
 from stream_processors.decode import Arrival
+from stream_processors.runs import appended_at
 from tests.simulation.database import Row
 from tests.simulation.log import Entry
 from tests.simulation.run import Outcome
@@ -130,5 +131,5 @@ def _answers(outcome: Outcome, sent: list[tuple[Entry, Any]]) -> Iterator[str]:
         due = due_at.get((arrival.stream_id, command.kind, command.generation))
         for answer in said[arrival.stream_id]:
             key = (answer.envelope.organization, answer.envelope.event_id)
-            if due is not None and answer.raw.at < due and done.get(key, 0) > done.get(mine, 0):
+            if due is not None and appended_at(answer.raw) < due and done.get(key, 0) > done.get(mine, 0):
                 yield f"deadline {command.kind} of {arrival.stream_id} beat an answer of before it was due"

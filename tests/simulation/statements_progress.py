@@ -41,8 +41,10 @@ def progress_rows(tx: Transaction, topics: Sequence[str], numbers: Sequence[int]
 
 
 @statement(PROGRESS, "goes_on")
-def goes_on(tx: Transaction, topics: Sequence[str], numbers: Sequence[int]) -> None:
-    """Nothing that stopped goes on here."""
+async def goes_on(tx: Transaction, topics: Sequence[str], numbers: Sequence[int]) -> None:
+    for row in progress_rows(tx, topics, numbers):
+        if row["stopped"] is not None and not row["held"]:
+            await tx.put("progress", row | {"stopped": None})
 
 
 @statement(PROGRESS, "stop")
@@ -50,6 +52,11 @@ async def stop(tx: Transaction, topic: str, number: int, why: str, held: bool) -
     row = tx.get("progress", topic, number)
     if row is not None:
         await tx.put("progress", row | {"stopped": why, "held": row["held"] or held})
+
+
+@statement(PROGRESS, "released")
+def released(tx: Transaction, topics: Sequence[str], numbers: Sequence[int]) -> list[Row]:
+    return [row for row in progress_rows(tx, topics, numbers) if row["stopped"] is None]
 
 
 @statement(RELAY, "try_lock")
@@ -119,15 +126,20 @@ def newly_due(tx: Transaction) -> list[Row]:
     return [r | {"sender": (tx.get("referral", r["referral_id"]) or {})["sender"]} for r in due[:1000]]
 
 
-@statement(TIMERS, "set_barrier")
-async def set_barrier(
-    tx: Transaction, referrals: Sequence[UUID], kinds: Sequence[str], barriers: Sequence[str]
-) -> None:
-    for referral, kind, barrier in zip(referrals, kinds, barriers, strict=True):
-        await tx.lock("deadline", referral, kind)
-        row = tx.get("deadline", referral, kind)
-        if row is not None and row["barrier"] is None and row["sent_at"] is None:
-            await tx.put("deadline", row | {"barrier": barrier})
+@written(TIMERS, "set_barrier")
+def set_barrier(sql: str) -> Handler:
+    compares = "d.generation = due.generation" in sql
+
+    async def run(tx: Transaction, *columns: Sequence[Any]) -> None:
+        for referral, kind, generation, barrier in zip(*columns, strict=True):
+            await tx.lock("deadline", referral, kind)
+            row = tx.get("deadline", referral, kind)
+            if row is None or row["barrier"] is not None or row["sent_at"] is not None:
+                continue
+            if not compares or row["generation"] == generation:
+                await tx.put("deadline", row | {"barrier": barrier})
+
+    return run
 
 
 @written(TIMERS, "ready")

@@ -79,9 +79,10 @@ class Broker:
     async def release(self) -> None:
         """Let the exchange apply what was held."""
         async with self._lock:
-            batch, self._held = self._held, []
+            batch = list(self._held)
             if batch and self.exchange is not None:
-                await self.exchange.apply(batch)
+                await self.exchange.apply(batch)  # what is not applied stays in the log
+                del self._held[: len(batch)]
 
     async def close(self) -> None:
         return None

@@ -202,7 +202,7 @@ def _watch(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
             watch_models.state(show, {}, {}, {}),
         ],
         "operator.html": [
-            watch_models.operator(show, progress, relay, dead, 1, {"requested": 5}, 0),
-            watch_models.operator(show, [], {"recorded": 0, "published": 0}, [], 0, {}, 2),
+            watch_models.operator(show, progress, relay, dead, (1, 3), {"requested": 5}, 0),
+            watch_models.operator(show, [], {"recorded": 0, "published": 0}, [], (0, 0), {}, 2),
         ],
     }

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from referrals.business_time import Calendar, Week, add, add_days, between, is_open, opening
+from referrals.open_days import days, opened
 
 PACIFIC = "America/Los_Angeles"
 OFFICE = Calendar(time_zone=PACIFIC, state="CA")
@@ -169,3 +170,33 @@ def test_a_calendar_that_never_opens_says_so_instead_of_counting_for_ever() -> N
     shut = OFFICE.closed((("2026-01-01", "9999-12-31"),))
     with pytest.raises(ValueError, match="does not open within"):
         add(shut, at("2026-11-23T09:00"), timedelta(hours=1))
+
+
+@settings(max_examples=300, deadline=None)
+@given(CALENDAR, INSTANTS, AMOUNTS)
+def test_the_table_of_a_calendar_says_what_its_days_say(
+    calendar: Calendar, start: datetime, later: timedelta
+) -> None:
+    end, table, passed = start + later, opened(calendar, start), timedelta()
+    for day in days(calendar, start):
+        if day.spans[0][0] > end:
+            break
+        for opens, closes in day.spans:
+            passed += max(min(closes, end) - max(opens, start), timedelta())
+    before, after = table.until(start), table.until(end)
+    assert before is not None and after is not None and after - before == passed
+    assert table.add(start, passed) == add(calendar, start, passed)
+
+
+def test_what_lies_beyond_the_table_is_counted_by_the_days() -> None:
+    start, long = at("2026-06-01T09:00"), timedelta(hours=3 * 250 * 9)
+    assert opened(OFFICE, start).add(start, long) is None
+    due = add(OFFICE, start, long)
+    assert between(OFFICE, start, due) == long and add_days(OFFICE, start, 700) > start
+
+
+def test_hours_that_overlap_have_no_table() -> None:
+    muddled = Calendar(time_zone=PACIFIC, hours=Week(mon=("12:00-14:00", "08:00-13:00")))
+    assert opened(muddled, FIRST).until(FIRST) is None
+    monday = at("2026-01-05T07:00")
+    assert add(muddled, monday, timedelta(hours=1)) == at("2026-01-05T13:00"), "in the order they are written"

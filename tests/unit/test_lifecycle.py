@@ -1,6 +1,6 @@
 """The life of a referral: the table, who may do what, and re-routing."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -198,8 +198,10 @@ def test_an_outcome_must_go_with_the_action() -> None:
 def test_another_organizations_hop_is_not_answered() -> None:
     state = step(sent(), "reject", reason="no-capacity")
     first, second = state.hops
-    rejected = act(state, c.Respond(action="accept", hop=second.hop), first.organization)
-    assert isinstance(rejected, c.Rejection) and rejected.reason == "not-permitted"
+    for hours in (0, 72):  # long enough for whoever may answer in another's place
+        said = envelope(first.organization, at=NOW + timedelta(hours=hours))
+        rejected = decide(state, c.Respond(action="accept", hop=second.hop), said, WORLD)
+        assert isinstance(rejected, c.Rejection) and rejected.reason == "not-permitted"
 
 
 def test_every_hop_status_is_reached_by_some_event_and_only_named_ways_lead_on_from_an_end() -> None:

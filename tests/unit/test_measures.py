@@ -90,6 +90,8 @@ def test_figures_of_few_people_are_withheld() -> None:
     nearly = [*many[:30], *(row(100 + n) for n in range(5))]
     assert suppressed(measure("accepted", nearly, LATER)).numerator is None
     assert suppressed(measure("received", ROWS, LATER)).value is None
+    for people, value in ((10, None), (11, 11.0)):
+        assert suppressed(measure("received", [row(n) for n in range(people)], LATER)).value == value
 
 
 def test_quantiles() -> None:

@@ -1,9 +1,13 @@
 """Too much poison stops its own partition, after its limit and not before; nothing behind it is dropped."""
 
+import random
 from datetime import UTC, datetime
+
+import pytest
 
 from stream_processors.decode import Arrival, Poison, Raw, poison, read
 from stream_processors.poison import Limits, PoisonGuard
+from stream_processors.runs import flat, runs
 from tests.support.referrals import NOW
 from tests.unit.test_fold import batch
 
@@ -16,8 +20,8 @@ def record(offset: int, bad: bool, partition: int = 0) -> Arrival | Poison:
 
 
 def admitted(guard: PoisonGuard, *bad: bool, first: int = 0, partition: int = 0) -> tuple[int, str]:
-    kept, stops = guard.admit([record(first + n, b, partition) for n, b in enumerate(bad)])
-    return len(kept), str(stops.get(("intake.clinic", partition), ""))
+    kept, stops = guard.admit(runs(record(first + n, b, partition) for n, b in enumerate(bad)))
+    return len(list(flat(kept))), str(stops.get(("intake.clinic", partition), ""))
 
 
 def test_so_many_in_a_row_stop_and_the_last_is_still_a_dead_letter() -> None:
@@ -39,8 +43,8 @@ def test_a_share_of_the_last_records_stops_too() -> None:
 def test_other_partitions_go_on() -> None:
     guard = PoisonGuard(Limits(in_row=2))
     mixed = [record(n, bad=True) for n in range(4)] + [record(n, bad=False, partition=1) for n in range(4)]
-    kept, stops = guard.admit(mixed)
-    assert [r.raw.partition for r in kept] == [0, 0, 1, 1, 1, 1]
+    kept, stops = guard.admit(runs(mixed))
+    assert [r.raw.partition for r in flat(kept)] == [0, 0, 1, 1, 1, 1]
     assert set(stops) == {("intake.clinic", 0)}
 
 
@@ -65,3 +69,32 @@ def test_no_limit_never_stops() -> None:
 
 def test_the_good_record_is_good() -> None:
     assert isinstance(read(GOOD.raw), Arrival) and GOOD.envelope.occurred_at == NOW
+
+
+def one_by_one(limits: Limits, batches: list[list[bool]]) -> list[int]:
+    """How many of each batch pass, when every record is looked at: those behind the stop come again."""
+    window, in_row, found = list[bool](), 0, list[int]()
+    for said in batches:
+        passed = 0
+        for bad in said:
+            passed, in_row = passed + 1, in_row + 1 if bad else 0
+            window = [*window, bad][-limits.of_last :]
+            share = len(window) == limits.of_last and sum(window) > limits.share * limits.of_last
+            if bad and (in_row >= limits.in_row or share):
+                break
+        found.append(passed)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_counting_the_poison_only_gives_what_counting_every_record_gives(seed: int) -> None:
+    rng = random.Random(seed)
+    limits = Limits(in_row=rng.randint(2, 6), share=0.4, of_last=rng.randint(5, 12))
+    batches = [[rng.random() < 0.3 for _ in range(rng.randint(1, 15))] for _ in range(8)]
+    guard, first, found = PoisonGuard(limits), 0, []
+    for said in batches:
+        again = rng.randint(0, min(first, 3))
+        kept, _ = admitted(guard, *[True] * again, *said, first=first - again)
+        found.append(kept - again)
+        first += kept - again
+    assert found == one_by_one(limits, batches)

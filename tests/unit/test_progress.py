@@ -5,6 +5,7 @@ import pytest
 from infra.kafka_identity import Identity
 from stream_processors.decode import Poison, Raw, poison
 from stream_processors.progress import Stopped, fresh, judge
+from stream_processors.runs import Run, runs
 from tests.support.referrals import NOW
 
 WHO = Identity("cluster", {"intake.clinic": "topic-1"})
@@ -43,8 +44,8 @@ def test_a_partition_that_is_held_waits_for_the_operator() -> None:
 PLACE = ("intake.clinic", 0)
 
 
-def records(*offsets: int) -> list[Poison]:
-    return [poison(Raw(*PLACE, offset, None, None, NOW), "undecodable", "") for offset in offsets]
+def records(*offsets: int) -> list[Run[Poison]]:
+    return runs(poison(Raw(*PLACE, offset, None, None, NOW), "undecodable", "") for offset in offsets)
 
 
 def test_a_hole_ends_the_batch_until_it_is_known_to_be_none() -> None:

@@ -12,6 +12,8 @@ from tests.benchmarks.figures import environment as environment
 from tests.benchmarks.figures import keep
 from tests.benchmarks.figures import table as table
 
+BUSY = {"own": "process", "postgres": "postgres", "broker": "kafka"}
+
 
 def ratios(runs: Iterable[Run], to: str) -> dict[str, tuple[float, float, float]]:
     """Per contestant: median, least and greatest ratio of its rate to `to`'s in the same round."""
@@ -41,10 +43,21 @@ def rows(runs: list[Run], to: str) -> list[dict[str, Any]]:
                 "from": round(least, 2),
                 "to": round(most, 2),
                 "cpu_s_per_million": round(statistics.median(r.cpu_seconds_per_million for r in own), 1),
+                **busy(own),
                 "rss_mb": round(max(r.rss_mb for r in own)),
             }
         )
     return made
+
+
+def busy(own: list[Run]) -> dict[str, float]:
+    """While it drained: CPU seconds a million of its processes, Postgres and the broker; how many cores that was."""
+    found = {}
+    for name, belongs in BUSY.items():
+        of_each = [sum(cpu for who, cpu in r.busy.items() if who.startswith(belongs)) for r in own]
+        found[name] = round(statistics.median(of_each), 1)
+    cores = [sum(r.busy.values()) * r.records_per_second / 1e6 for r in own]
+    return found | {"cores": round(statistics.median(cores), 2)}
 
 
 def write(name: str, runs: list[Run], to: str, said: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -31,7 +31,8 @@ grant select, insert, update on event_log, referral_now, contract_total, dead to
 truncate event_log, referral_now, contract_total, dead, progress
 
 -- name: progress
-select coalesce(sum(next_offset), 0)::bigint from progress where topic = $1
+select count(*) filter (where next_offset > 0) as moved, coalesce(sum(next_offset), 0)::bigint as done
+from progress where topic = $1
 
 -- name: found
 select (select count(*) from event_log) as events, (select count(*) from dead) as dead,

@@ -51,3 +51,20 @@ from said order by referral_id, seq desc
 on conflict (id) do update
 set seq = excluded.seq, status = excluded.status, organization = excluded.organization, at = excluded.at
 where excluded.seq > referral_now.seq
+
+-- name: step_copied
+with fresh as (
+    insert into event_log (event_id, referral_id, seq, type, at, payload)
+    select event_id, referral_id, seq, type, at, payload from pg_temp.said
+    on conflict do nothing returning event_id
+), counted as (
+    insert into contract_total (contract, events)
+    select contract, count(*) from pg_temp.said join fresh using (event_id) group by contract order by contract
+    on conflict (contract) do update set events = contract_total.events + excluded.events
+)
+insert into referral_now (id, seq, status, organization, contract, at)
+select distinct on (referral_id) referral_id, seq, status, organization, contract, at
+from pg_temp.said order by referral_id, seq desc
+on conflict (id) do update
+set seq = excluded.seq, status = excluded.status, organization = excluded.organization, at = excluded.at
+where excluded.seq > referral_now.seq
