@@ -4,6 +4,7 @@ Comes in: a Problem raised anywhere below a route. Goes out: a response. Must ne
 may not see, echo a body, or say why something is not found.
 """
 
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -87,8 +88,9 @@ def not_found() -> Problem:
 
 
 def away(what: str) -> Problem:
-    """Kafka or Postgres cannot be reached."""
-    return Problem("away", f"{what} cannot be reached; try again", headers={"Retry-After": "2"})
+    """Kafka or Postgres cannot be reached; those who ask now do not all come back in one moment."""
+    wait = str(random.randint(1, 4))
+    return Problem("away", f"{what} cannot be reached; try again", headers={"Retry-After": wait})
 
 
 def rebuilding() -> Problem:

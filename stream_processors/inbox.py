@@ -29,16 +29,17 @@ from stream_processors.patience import may_pass
 from stream_processors.poison import Limits, PoisonGuard
 from stream_processors.progress import Stopped, overtaken, released, starting_offsets, stop
 from stream_processors.runs import Consumed, Place, Placed, Run, consumed
+from stream_processors.started import UNTIL_IT_IS, Started
 
 GROUP = "refex-exchange"
 MAX_RECORDS = 2000
 FETCH_BYTES = 512 * 1024  # of one partition; fetched ahead is at most this times the partitions assigned
 SLICE = 64  # records read before the batch being written gets its turn
+GATHER_S = 0.005  # between two looks for what has arrived while a batch is being written
 ADVISORY_COMMIT_S = 2.0
 LOOK_AGAIN_S = 3.0  # whether the operator let a stopped partition go on
 LIMITS = Limits()
 PATTERN = "^(" + "|".join([r"intake\.[a-z0-9.-]+", *map(re.escape, topics.consumed())]) + ")$"
-UNTIL_IT_IS = stamina.AsyncRetryingCaller(attempts=None, timeout=None, wait_initial=0.1, wait_max=3.0)
 log = structlog.get_logger()
 
 
@@ -104,9 +105,8 @@ class Inbox(Generic[T]):
             try:
                 while True:
                     await self._place(consumer)
-                    fetched = await consumer.getmany(timeout_ms=200, max_records=MAX_RECORDS)
-                    given = [run for p, r in fetched.items() if p in self._open for run in consumed(p, r)]
-                    read = await self._read(given)
+                    read = await self._take(consumer, 200, MAX_RECORDS)
+                    await self._gather(consumer, read)
                     again = await self._settle(consumer)
                     batch = await self._admitted(consumer, [run for run in read if run.place not in again])
                     if batch:
@@ -118,6 +118,22 @@ class Inbox(Generic[T]):
                 raise self._membership.explained(error) from error
             finally:
                 await self._drop()
+
+    async def _take(self, consumer: AIOKafkaConsumer, timeout_ms: int, room: int) -> list[Run[T]]:
+        """What there is of the partitions that are open, read; waits so long for the first of it."""
+        fetched = await consumer.getmany(timeout_ms=timeout_ms, max_records=room)
+        runs = [run for p, r in fetched.items() if p in self._open for run in consumed(p, r)]
+        return await self._read(runs) if runs else []
+
+    async def _gather(self, consumer: AIOKafkaConsumer, read: list[Run[T]]) -> None:
+        """Add what arrives while the batch before is written: else it waits until this one is written too."""
+        while read and self._writing is not None and not self.reassigned:
+            if (room := MAX_RECORDS - sum(len(run.records) for run in read)) <= 0:
+                break
+            written, _ = await asyncio.wait({self._writing}, timeout=GATHER_S)
+            read += await self._take(consumer, 0, room)
+            if written:
+                break
 
     async def _admitted(self, consumer: AIOKafkaConsumer, batch: list[Run[T]]) -> list[Run[T]]:
         """The runs up to where there was too much poison; those partitions wait for the operator."""
@@ -163,8 +179,8 @@ class Inbox(Generic[T]):
             self._writing.cancel()
             await asyncio.wait({self._writing})
 
-    def _consumer(self) -> "_Started":
-        return _Started(
+    def _consumer(self) -> Started:
+        return Started(
             AIOKafkaConsumer(
                 **self._login.aiokafka(),
                 group_id=self._group,
@@ -279,18 +295,3 @@ class _Reassigned(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_assigned(self, assigned: object) -> None:
         self._inbox.reassigned = True
-
-
-class _Started:
-    """A consumer that is started, retrying while the broker is away, and always stopped."""
-
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        self._consumer = consumer
-
-    async def __aenter__(self) -> AIOKafkaConsumer:
-        await UNTIL_IT_IS.on((KafkaError, OSError))(self._consumer.start)
-        return self._consumer
-
-    async def __aexit__(self, *error: object) -> None:
-        with contextlib.suppress(KafkaError, asyncio.TimeoutError):
-            await self._consumer.stop()

@@ -5,16 +5,18 @@ client (aiokafka) does not know Kafka's fencing error, so it joins again wheneve
 members reading all partitions in turn every 1.5 s, for as long as it was watched.
 """
 
+import random
 import socket
 from collections import deque
 
 from aiokafka.errors import KafkaError, UnknownError
 
-WITHIN_S = 9.0
-"""Less than a session (10 s): a member that was merely away too long is thrown out at most once in this time."""
-YOUNG_S = 60.0
-"""The newcomer goes first, so that the process that works is left alone."""
-FEW, SOME = 2, 4
+NEW_S = 5.0
+"""Who loses its place so soon after getting it came second, and goes: the one that works is left alone."""
+SECOND_WITHIN_S, FIRST_WITHIN_S = 9.0, 15.0
+SECOND_LOSES, FIRST_LOSES = (2, 3), 5
+"""So many losses in so many seconds: more than a session of 10 s allows to one that was merely away too long. One that
+goes has just taken the place once more, so the other must bear one more; two that began together draw who goes."""
 
 
 class SlotTaken(RuntimeError):
@@ -29,12 +31,14 @@ def member(group: str, slot: int) -> str:
 class Membership:
     """Counts how often one consumer lost its place lately."""
 
-    def __init__(self, name: str, slot: int) -> None:
+    def __init__(self, name: str, slot: int, second_loses: int | None = None) -> None:
         self.name = name
         self._slot = slot
         self._id = ""
         self._since = 0.0
-        self._lost: deque[float] = deque(maxlen=SOME)
+        self._came_second = False
+        self._lost: deque[float] = deque(maxlen=FIRST_LOSES)
+        self._second_loses = second_loses or random.choice(SECOND_LOSES)
 
     def assigned(self, id: str, now: float) -> None:
         """After every assignment, with the id the broker knows us by; raises SlotTaken."""
@@ -43,10 +47,12 @@ class Membership:
         if not self._id:
             self._since = now
         elif id != self._id:
+            self._came_second |= now - self._since < NEW_S
             self._lost.append(now)
         self._id = id
-        lately = sum(now - lost <= WITHIN_S for lost in self._lost)
-        if lately >= (FEW if now - self._since < YOUNG_S else SOME):
+        within = SECOND_WITHIN_S if self._came_second else FIRST_WITHIN_S
+        lately = sum(now - lost <= within for lost in self._lost)
+        if lately >= (self._second_loses if self._came_second else FIRST_LOSES):
             raise self._taken()
 
     def explained(self, error: KafkaError) -> Exception:

@@ -27,7 +27,8 @@ SQL = queries("stream_processors", "relay.sql")
 GROUPS = 4
 ENDING_S = 5.0
 LANE_BYTES = 1024 * 1024  # of one lane in one step: 16 lanes a relay, four relays, one copy each on its way
-PACE_S = 0.05  # after a small step: each is a durable commit that the batches' own commits wait beside
+PACE_S = 0.1  # after a small step: each is a durable commit that the batches' own commits wait beside
+SLICE = 32  # facts of a lane made ready before the batches of this process have their turn
 SMALL = 200  # facts; after more than these the next step follows at once
 
 
@@ -136,6 +137,8 @@ async def _producer(login: KafkaLogin) -> Any:
 
 
 async def _send(producer: AIOKafkaProducer, lane: int, lane_seq: int, out: Out) -> Any:
+    if lane_seq % SLICE == 0:
+        await asyncio.sleep(0)
     count = len(await producer.partitions_for(out.topic))
     headers = [(HEADER, f"{lane}:{lane_seq}".encode())]
     return await producer.send(

@@ -1,7 +1,7 @@
 """What decisions may look at, kept in memory and refreshed on change: directory, participants, loads, service records.
 
-Comes in: the worker's pool. Goes out: a World for one batch. Loads and records are advice, at most two seconds old; of
-records and places only what changed is read.
+Comes in: the worker's pool. Goes out: a World for one batch. Records are advice, at most two seconds old, loads as
+often as counting them is cheap; of records and places only what changed is read.
 """
 
 import time
@@ -20,7 +20,10 @@ from stream_processors.service_record import changed_capacity, changed_records
 from stream_processors.work import Work
 
 SQL = queries("stream_processors", "world.sql")
-LOADS_MAX_AGE_S = 2.0
+MAX_AGE_S = 2.0
+LOADS_COST, LOADS_MAX_AGE_S = 500, 30.0
+"""Counting what is open takes longer the more is open, and a batch waits for it: no sooner than after so many times as
+long as it took, and at the latest after that. Between two counts a worker adds what its own batches change."""
 
 
 def _service(routing: str, said: str | None) -> Service:
@@ -50,13 +53,15 @@ class WorldKeeper:
         self._standings = Standings()
         self._records_seen = self._capacity_seen = "0"
         self._counts_places = False
-        self._read_at = float("-inf")
+        self._read_at = self._count_at = float("-inf")
 
     async def current(self, connection: Connection) -> World:
         """The world as this transaction sees it."""
         directory = await self._current_directory(connection)
-        if time.monotonic() - self._read_at > LOADS_MAX_AGE_S:
+        if time.monotonic() - self._read_at > MAX_AGE_S:
             await self._read_participants(connection)
+        if time.monotonic() > self._count_at:
+            await self._count_loads(connection)
         if self._counts_places:
             self._capacity_seen, taken = await changed_capacity(connection, self._capacity_seen)
             self._standings.put({}, taken)
@@ -91,10 +96,15 @@ class WorldKeeper:
         self._organizations = {r["id"]: r["type"] for r in rows}
         self._webhooks = frozenset(r["id"] for r in rows if r["webhook_url"])
         self._hub = next((r["id"] for r in rows if r["type"] == "hub"), "")
-        self._loads = {r["recipient"]: r["open"] for r in await connection.fetch(SQL["loads"])}
         self._records_seen, records = await changed_records(connection, self._records_seen)
         self._standings.put(records, {})
         self._read_at = time.monotonic()
+
+    async def _count_loads(self, connection: Connection) -> None:
+        began = time.monotonic()
+        self._loads = {r["recipient"]: r["open"] for r in await connection.fetch(SQL["loads"])}
+        age = max(MAX_AGE_S, LOADS_COST * (time.monotonic() - began))
+        self._count_at = began + min(LOADS_MAX_AGE_S, age)
 
     @property
     def webhooks(self) -> frozenset[str]:
@@ -108,4 +118,4 @@ class WorldKeeper:
 
     def forget(self) -> None:
         """Read everything anew next time, as after a failed batch."""
-        self._read_at = float("-inf")
+        self._read_at = self._count_at = float("-inf")

@@ -47,6 +47,12 @@ PARTS = {
         ("door", "rate"),
         "p99",
     ),
+    "traffic": Part(
+        "A busy state for minutes",
+        "Simulated clinics, plans and community organizations; probes from due to shown by GET, in ms.",
+        ("referrals a minute",),
+        "p99",
+    ),
     "workers": Part(
         "Two workers against one",
         "A backlog applied by the exchange as a whole: rules, Postgres, relays, deliveries; CPU seconds meanwhile.",

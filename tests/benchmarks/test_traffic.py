@@ -2,15 +2,13 @@
 
 Open loop: probes are due at fixed times whatever happened before, and are measured from when they were due to when
 GET shows them recorded, so that a stall counts against every probe it delayed (no coordinated omission).
+BENCH_SECONDS (300). Result: build/bench/traffic.json.
 """
 
 import asyncio
-import json
 import os
-import platform
 import time
 from itertools import count
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +16,7 @@ import httpx
 import pytest
 
 from referrals import ids
+from tests.benchmarks import figures
 from tests.e2e.test_journey import submission
 from tests.support.lag import behind
 from tests.support.running import RunningExchange, until
@@ -30,10 +29,6 @@ PLAN, CLINIC = "golden-health-plan", "lakeview-health"
 GOAL_P99_S = 0.5
 
 pytestmark = [pytest.mark.real, pytest.mark.long]
-
-
-def quantile(values: list[float], q: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * q))]
 
 
 async def visible(http: httpx.AsyncClient, referral: UUID) -> None:
@@ -86,6 +81,7 @@ async def received(exchange: RunningExchange) -> int:
 
 
 async def test_a_busy_state_for_five_minutes(tmp_path_factory: pytest.TempPathFactory) -> None:
+    started = time.monotonic()
     command = ("demo", "--rate", str(RATE_PER_MINUTE), "--seed", "7")
     async with RunningExchange(tmp_path_factory.mktemp("traffic"), workers=1, command=command) as exchange:
         before, began = await received(exchange), time.monotonic()
@@ -98,20 +94,10 @@ async def test_a_busy_state_for_five_minutes(tmp_path_factory: pytest.TempPathFa
             return await behind(exchange) < RATE_PER_MINUTE / 60
 
         await until(no_lag, timeout_s=30, every_s=0.2)
-    figures = {
-        "referrals_per_minute": round(rate),
-        "probes": len(seconds),
-        "visible_p50_ms": round(quantile(seconds, 0.5) * 1000),
-        "visible_p95_ms": round(quantile(seconds, 0.95) * 1000),
-        "visible_p99_ms": round(quantile(seconds, 0.99) * 1000),
-        "visible_max_ms": round(max(seconds) * 1000),
-        "lag_at_end": lag_at_end,
-        "seconds": SECONDS,
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-    }
-    print(json.dumps(figures))
-    Path("test-results").mkdir(exist_ok=True)
-    Path("test-results/traffic.json").write_text(json.dumps(figures, indent=1) + "\n")
+    shown = {"referrals a minute": round(rate), **figures.spread(seconds), "lag at end": lag_at_end}
+    print(figures.table([shown]))
+    goals = [f"{RATE_PER_MINUTE} a minute", f"p99 < {GOAL_P99_S * 1000:.0f} ms"]
+    said = figures.environment(seed=7, seconds=SECONDS, goals=goals)
+    figures.keep("traffic", [shown], said, took_s=round(time.monotonic() - started))
     assert rate >= RATE_PER_MINUTE * 0.95
-    assert quantile(seconds, 0.99) < GOAL_P99_S
+    assert figures.quantile(seconds, 0.99) < GOAL_P99_S

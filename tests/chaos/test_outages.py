@@ -6,6 +6,7 @@ Memory, probes, exit codes and logs are those of real processes; the line to Pos
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -20,6 +21,7 @@ from tests.support.running import until
 pytestmark = pytest.mark.real
 CLINIC = "riverside-clinic"
 TOPICS = [f"intake.{CLINIC}"]
+LONG = partial(pytest.param, marks=pytest.mark.long)
 GONE_S, BACK_S, LEAVE_S = 5.0, 10.0, 20.0
 
 
@@ -57,18 +59,20 @@ def joined(part: Part) -> int:
     return part.log.read_text().count("(Re-)joining group refex-exchange")
 
 
-@pytest.mark.parametrize("how", ["hang", "cut"])
-async def test_a_worker_waits_for_postgres_in_the_group(running: Servers, line: Proxy, how: str) -> None:
-    async with running.part("worker", database_port=line.port, name=f"waits-{how}") as worker:
+@pytest.mark.parametrize(("how", "away_s"), [("hang", 12), ("cut", 2), LONG("hang", 60), LONG("cut", 60)])
+async def test_a_worker_waits_for_postgres_in_the_group(
+    running: Servers, line: Proxy, how: str, away_s: int
+) -> None:
+    async with running.part("worker", database_port=line.port, name=f"waits-{how}-{away_s}") as worker:
         await worker.until("/readyz", 200, 30)
-        await publish(running, f"before-{how}", 50)
+        await publish(running, f"before-{how}-{away_s}", 50)
         await applied(running, 30)
         before = joined(worker)
         getattr(line, how)()
         gone = await worker.until("/readyz", 503, GONE_S)
         assert await worker.answers("/livez") == 200
-        await publish(running, f"during-{how}", 200)
-        await asyncio.sleep(12)  # longer than a session of the group
+        await publish(running, f"during-{how}-{away_s}", 200)
+        await asyncio.sleep(away_s)  # 12: longer than a session of the group
         assert await worker.answers("/livez") == 200
         assert await behind(running, TOPICS) >= 200
         line.mend()
@@ -90,12 +94,13 @@ async def test_a_broker_that_hangs_is_seen_and_waited_for(running: Servers) -> N
         await applied(running, 60)
 
 
-async def test_a_worker_leaves_in_time_and_loses_nothing(running: Servers) -> None:
+@pytest.mark.parametrize("times", [2, LONG(20)])
+async def test_a_worker_leaves_in_time_and_loses_nothing(running: Servers, times: int) -> None:
     sent: set[UUID] = set()
-    for number in range(3):
-        async with running.part("worker", name=f"leaves-{number}") as worker:
+    for number in range(times):
+        async with running.part("worker", name=f"leaves-{number}-of-{times}") as worker:
             await worker.until("/readyz", 200, 30)
-            publishing = asyncio.create_task(publish(running, f"leaves-{number}", 1500))
+            publishing = asyncio.create_task(publish(running, f"leaves-{number}-{times}", 1500))
 
             async def some(published: asyncio.Task[set[UUID]] = publishing) -> bool:
                 return published.done() or await behind(running, TOPICS) > 0
@@ -129,6 +134,7 @@ async def test_a_second_worker_of_the_same_slot_ends_and_says_why(running: Serve
         await first.until("/readyz", 200, 30)
         await publish(running, "slot-before", 50)
         await applied(running, 60)
+        await asyncio.sleep(6)  # it has its place for a while
         async with running.part("worker", name="second") as second:
             code = await asyncio.to_thread(second.process.wait, 60)
             said = second.log.read_text()

@@ -6,6 +6,7 @@ Probes, memory and exit codes are those of a real process; the line to Postgres 
 import asyncio
 import re
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from uuid import uuid4
@@ -102,7 +103,7 @@ async def test_the_api_says_that_the_broker_is_away(running: Servers, api: Part)
     print(f"broker: not ready after {gone:.1f} s, ready again after {back:.1f} s")
 
 
-@pytest.mark.parametrize("clients", [5, pytest.param(25, marks=pytest.mark.long)])
+@pytest.mark.parametrize("clients", [3, pytest.param(25, marks=pytest.mark.long)])
 async def test_streams_that_are_never_read_are_left_and_cost_little(
     running: Servers, api: Part, clients: int
 ) -> None:
@@ -143,7 +144,7 @@ async def _published_while_reading(running: Servers, api: Part, bearer: str | No
     sent: set[str] = set()
     async with asyncio.timeout(150), running.publisher(CLINIC) as publisher:
         while await streams(api) > (1 if bearer else 0) or not sent:
-            bodies = [synthetic(n) | {"sender_referral_id": uuid4().hex} for n in range(40)]
+            bodies = [synthetic(n) | {"sender_referral_id": uuid4().hex} for n in range(20)]
             sent |= {str(one.id) for one in await publisher.submit_many(bodies)}
             await asyncio.sleep(0.5)
 
@@ -164,13 +165,15 @@ async def test_a_client_at_ten_times_its_quota_is_refused_and_costs_no_other(
     alone = Pressure(api.port, theirs)
     await alone.press(20, 4, connections=4)
     greedy, other = Pressure(api.port, mine), Pressure(api.port, theirs)
+    began = time.monotonic()
     await asyncio.gather(greedy.press(1000, 6), other.press(20, 6, connections=4))
-    asked, allowed = greedy.statuses.total(), 100 + 100 * 6.5
+    asked, allowed = greedy.statuses.total(), 100 + 100 * (time.monotonic() - began)
     calm, busy = alone.percentile(0.99), other.percentile(0.99)
     print(
         f"{dict(greedy.statuses)}; another's p99: alone {calm * 1000:.0f} ms, beside it {busy * 1000:.0f} ms"
     )
     assert greedy.statuses.keys() == {200, 429}
+    assert asked > 1.5 * allowed, "it did not ask far too often"
     assert greedy.statuses[429] >= 0.99 * (asked - allowed)
     assert greedy.statuses[200] >= 100
     assert greedy.without_retry_after == 0

@@ -16,8 +16,10 @@ knot = Knot()
 knot.self = knot
 seen = weakref.ref(knot)
 del knot
-kept = [[] for _ in range(2 * heap.YOUNG)]
+kept = [[] for _ in range(2 * heap.YOUNG[0])]
 assert seen() is None
+young, middle, old = gc.get_threshold()
+assert young * middle * old <= 70_000
 """
 
 

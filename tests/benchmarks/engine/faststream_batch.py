@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import uvloop
@@ -38,7 +37,7 @@ async def connect() -> None:
 )
 async def write(message: KafkaMessage) -> None:
     """A batch to its rows."""
-    rows, dead, after = dict[UUID, tuple[Any, ...]](), list[tuple[Any, ...]](), dict[int, int]()
+    rows, dead, after = dict[str, tuple[Any, ...]](), list[tuple[Any, ...]](), dict[int, int]()
     for r in message.raw_message:
         after[r.partition] = r.offset + 1
         try:

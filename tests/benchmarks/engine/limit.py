@@ -8,7 +8,6 @@ import asyncio
 import sys
 from collections import Counter
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import uvloop
@@ -19,12 +18,12 @@ from tests.benchmarks.engine.task import Task, task
 from tests.benchmarks.engine.workload import PARTITIONS, places, row
 
 SQL = queries("tests.benchmarks.engine", "write.sql")
-Batch = tuple[dict[UUID, tuple[Any, ...]], list[tuple[Any, ...]], dict[int, int], int]
+Batch = tuple[dict[str, tuple[Any, ...]], list[tuple[Any, ...]], dict[int, int], int]
 
 
 async def decoded(fetched: dict[Any, Any]) -> Batch:
     """Rows by event id, the poison, the next offsets, how many records; what is being written gets its turns."""
-    rows, dead, after, count = dict[UUID, tuple[Any, ...]](), list[tuple[Any, ...]](), dict[int, int](), 0
+    rows, dead, after, count = dict[str, tuple[Any, ...]](), list[tuple[Any, ...]](), dict[int, int](), 0
     for place, records in fetched.items():
         count += len(records)
         after[place.partition] = records[-1].offset + 1
@@ -47,7 +46,7 @@ async def in_turn(connection: asyncpg.Connection, topic: str, batch: Batch) -> N
         await connection.fetch(SQL["lock_progress"], topic, list(after))
         events = zip(*((r[0], r[1], r[2], r[3], r[7], r[8]) for r in rows.values()), strict=True)
         fresh = {r["event_id"] for r in await connection.fetch(SQL["insert_events"], *map(list, events))}
-        states: dict[UUID, tuple[Any, ...]] = {}
+        states: dict[str, tuple[Any, ...]] = {}
         for r in rows.values():
             if r[1] not in states or states[r[1]][1] < r[2]:
                 states[r[1]] = (r[1], r[2], r[4], r[5], r[6], r[7])

@@ -94,7 +94,7 @@ class InTurn(Rows):
 
 async def main(kind: type[Rows]) -> None:
     """Until all records of the run are written."""
-    run, slot = task(), int(os.environ["BENCH_SLOT"])
+    run, slot = task(), int(os.environ.get("BENCH_SLOT", "0"))
     heap.settle()
     with tempfile.TemporaryDirectory() as folder:
         async with await pool(run.dsn, "worker", prepare=temporary(SAID, COLUMNS)) as connections:

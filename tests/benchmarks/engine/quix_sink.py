@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 from quixstreams import Application
@@ -36,7 +35,7 @@ class Rows(BatchingSink):  # type: ignore[misc]
         self._loop.run_until_complete(self._write(batch))
 
     async def _write(self, batch: SinkBatch) -> None:
-        rows, dead, last = dict[UUID, tuple[Any, ...]](), list[tuple[Any, ...]](), 0
+        rows, dead, last = dict[str, tuple[Any, ...]](), list[tuple[Any, ...]](), 0
         for item in batch:
             last = item.offset + 1
             try:

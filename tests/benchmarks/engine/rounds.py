@@ -122,7 +122,7 @@ async def _watched(
     rss = 0.0
     async with asyncio.timeout(LONGEST_S):
         while True:
-            moved, done = await owner.fetchrow(SQL["progress"], task.topic) or (0, 0)
+            done, moved = await owner.fetchrow(SQL["progress"], task.topic) or (0, 0)
             now = time.perf_counter()
             if first is None and moved >= (1 if len(started) == 1 else PARTITIONS):
                 first = (now, done)

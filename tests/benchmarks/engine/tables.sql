@@ -31,7 +31,7 @@ grant select, insert, update on event_log, referral_now, contract_total, dead to
 truncate event_log, referral_now, contract_total, dead, progress
 
 -- name: progress
-select count(*) filter (where next_offset > 0) as moved, coalesce(sum(next_offset), 0)::bigint as done
+select coalesce(sum(next_offset), 0)::bigint as done, count(*) filter (where next_offset > 0) as moved
 from progress where topic = $1
 
 -- name: found

@@ -6,7 +6,7 @@ select partition, next_offset from progress where topic = $1 and partition = any
 -- name: insert_events
 insert into event_log (event_id, referral_id, seq, type, at, payload)
 select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $6::bytea[])
-on conflict do nothing returning event_id
+on conflict do nothing returning event_id::text
 
 -- name: upsert_states
 insert into referral_now (id, seq, status, organization, contract, at)
