@@ -132,6 +132,9 @@ class Traffic:
             coverage=None,
             priority=random.choice(("routine", "routine", "urgent", "stat")),
         )
+        if random.random() < 0.2:
+            asked = self._loop.now() - timedelta(days=random.randint(1, 9))
+            made["requested_at"] = asked.isoformat()
         topic = topics.INTAKE_API if random.random() < 0.2 else None
         said = self._said(clinic, "api" if topic else "kafka", version)
         return envelope.submitted(said, check.submission(made, self._loop.now()), topic)
