@@ -26,6 +26,7 @@ from stream_processors.tail import Published, tail
 
 SQL = queries("stream_processors", "relay.sql")
 GROUPS = 4
+ENDING_S = 5.0
 LANE_BYTES = 1024 * 1024  # of one lane in one step: 16 lanes a relay, four relays, one copy each on its way
 PACE_S = 0.1  # after a small step: each is a durable commit that the batches' own commits wait beside
 SLICE = 32  # facts of a lane made ready before the batches of this process have their turn
@@ -116,6 +117,11 @@ class Relay:
 
 @contextlib.asynccontextmanager
 async def _producer(login: KafkaLogin) -> Any:
+    """Ends when all that was sent has arrived or failed, however long the broker is away.
+
+    Else it would arrive behind the next session's tail scan, and be there twice. Only a process that ends waits less.
+    """
+    patience = None
     producer = AIOKafkaProducer(
         **login.aiokafka(),
         client_id="refex-relay",
@@ -127,9 +133,12 @@ async def _producer(login: KafkaLogin) -> Any:
     try:
         await producer.start()
         yield producer
+    except asyncio.CancelledError:
+        patience = ENDING_S
+        raise
     finally:
         with contextlib.suppress(KafkaError, TimeoutError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(patience):
                 await producer.stop()
 
 
