@@ -12,6 +12,7 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from avro_schemas import topics
 from infra import crash_points
 from infra.kafka import KafkaLogin
 from infra.postgres import CHANNEL, queries
@@ -122,7 +123,12 @@ async def _producer(login: KafkaLogin) -> Any:
     """
     patience = None
     producer = AIOKafkaProducer(
-        **login.aiokafka(), client_id="refex-relay", acks="all", enable_idempotence=True, linger_ms=1
+        **login.aiokafka(),
+        client_id="refex-relay",
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=1,
+        max_request_size=topics.LARGEST_TOLD,
     )
     try:
         await producer.start()
