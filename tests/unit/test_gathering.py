@@ -40,7 +40,11 @@ class Log:
         if len(self._counts) <= 1:
             self.written.set()
         first, self._next = self._next, self._next + count
-        return {PLACE: [Raw(*PLACE, n, b"k", b"v", AT) for n in range(first, self._next)]} if count else {}
+        return (
+            {PLACE: [Raw(PLACE.topic, PLACE.partition, n, b"k", b"v", AT) for n in range(first, self._next)]}
+            if count
+            else {}
+        )
 
     @property
     def left(self) -> int:
@@ -54,7 +58,8 @@ async def gathered(log: Log, writing: bool = True) -> int:
     made._writing = asyncio.create_task(cast(Any, log.written.wait())) if writing else None
     consumer = cast(AIOKafkaConsumer, log)
     read = await made._take(consumer, 200, MAX_RECORDS)
-    await made._gather(consumer, read)
+    async with asyncio.timeout(5):  # one that never ends fails
+        await made._gather(consumer, read)
     return sum(len(run.records) for run in read)
 
 
