@@ -8,7 +8,6 @@ from typing import Any, cast
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from infra.kafka import KafkaLogin
-from stream_processors import inbox
 from stream_processors.decode import Raw
 from stream_processors.exchange import Applied
 from stream_processors.inbox import MAX_RECORDS, Inbox
@@ -81,7 +80,3 @@ async def test_no_batch_is_larger_than_one_may_be() -> None:
 async def test_while_nothing_has_come_nothing_is_gathered() -> None:
     log = Log(0, 5)
     assert await gathered(log) == 0 and log.left == 1
-
-
-def test_the_pause_between_two_looks_is_shorter_than_a_batch() -> None:
-    assert inbox.GATHER_S <= 0.01
