@@ -128,6 +128,8 @@ def place(
 
 def closed_soon(service: Service, at: datetime) -> tuple[tuple[str, str], ...]:
     """The dated closures that stop a recipient's clocks; one without an end would stop them for ever."""
+    if not service.closures:
+        return ()
     first, last = at.date().isoformat(), (at + A_YEAR).date().isoformat()
     return tuple((a, b) for a, b in service.closures if first <= b <= last)
 

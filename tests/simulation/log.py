@@ -7,6 +7,7 @@ out goes on with the assignment it knew until it hears of another.
 import asyncio
 import re
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
@@ -131,6 +132,7 @@ class Consumer:
         self.process: Process = current()
         self.pattern: re.Pattern[str] | None = None
         self._listener: Any = None
+        self._coordinator = SimpleNamespace(member_id=f"{self.process.name} {log.generation}")
         self._assigned: set[TopicPartition] = set()
         self._paused: set[TopicPartition] = set()
         self._positions: dict[TopicPartition, int] = {}

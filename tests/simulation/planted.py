@@ -4,7 +4,7 @@ Comes in: nothing. Goes out: a name, a way to plant it, words. Must leave nothin
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any, NamedTuple, cast
 from unittest.mock import patch
@@ -15,15 +15,16 @@ from stream_processors import consents, inbox, relay, rows, service_record, stor
 from stream_processors.inbox import Inbox
 from stream_processors.relay import Relay
 from stream_processors.work import Work
+from tests.simulation.traffic import WEIGHTS
 
 
 class Planted(NamedTuple):
-    """One bug; a rare one is looked for from the seed on that first showed it."""
+    """One bug; a rare one is looked for in runs where what it takes happens often."""
 
     name: str
     plant: Callable[[], contextlib.AbstractContextManager[Any]]
     breaks: str
-    first: int = 0
+    weights: Mapping[str, int] = WEIGHTS
 
 
 def _without(sql: dict[str, str], name: str, *phrases: str) -> contextlib.AbstractContextManager[Any]:
@@ -71,7 +72,7 @@ def _moved_before_sent() -> contextlib.AbstractContextManager[Any]:
     async def hasty(self: Relay, connection: Any, producer: Any, published: Any) -> bool:
         positions = await connection.fetch(relay.SQL["positions"], self._lanes)
         lanes, firsts = [r["lane"] for r in positions], [r["next_seq"] for r in positions]
-        found = await connection.fetch(relay.SQL["pending"], lanes, firsts)
+        found = await connection.fetch(relay.SQL["pending"], lanes, firsts, relay.LANE_BYTES)
         if found:
             await self._move(connection, found, {})
             moved = patch.object(self, "_move", _nothing)
@@ -182,6 +183,7 @@ PLANTED = (
             _without(consents.SQL, "share_people", "for share"),
         ),
         "consent",
+        {"submit": 40, "answer": 20, "consent": 40},
     ),
     Planted("a revocation reaches nobody", _revocation_forgotten, "still waits"),
     Planted(
@@ -191,12 +193,13 @@ PLANTED = (
             _without(service_record.SQL, "take_capacity", "c.taken + new.peak <= new.available"),
         ),
         "places and promised",
+        {"submit": 40, "answer": 40, "room": 5},
     ),
     Planted(
         "a later deadline waits for what an earlier one did",
         lambda: _without(timers.SQL, "set_barrier", "and d.generation = due.generation"),
         "beat an answer",
-        first=120,
+        {"submit": 20, "answer": 50, "leap": 14, "pause": 8},
     ),
     Planted(
         "deadlines do not wait for answers",

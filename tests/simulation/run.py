@@ -83,7 +83,7 @@ def _surroundings(loop: VirtualLoop) -> Iterator[tuple[Log, Database]]:
     )
     scene.fill(database)
 
-    async def connect(url: str, part: str) -> Session:
+    async def connect(url: str, part: str, statement_s: float | None = None) -> Session:
         await current().point("connect", database=True)
         return Session(database, current())
 

@@ -59,7 +59,9 @@ class Session:
         return next(iter(row.values())) if row else None
 
     async def execute(self, sql: str, *args: Any) -> str:
-        """The command tag; NOTIFY wakes whoever listens."""
+        """The command tag; NOTIFY wakes whoever listens, settings of a session change nothing here."""
+        if sql.startswith("set "):
+            return "SET"
         if sql.startswith("notify "):
             await self.process.point("notify", database=True)
             for process, listener in self._database.listeners:

@@ -75,11 +75,15 @@ def positions(tx: Transaction, lanes: Sequence[int]) -> list[Row]:
 
 
 @statement(RELAY, "pending")
-def pending(tx: Transaction, lanes: Sequence[int], firsts: Sequence[int]) -> list[Row]:
-    found = []
+def pending(tx: Transaction, lanes: Sequence[int], firsts: Sequence[int], most: int) -> list[Row]:
+    found: list[Row] = []
     for lane, first in sorted(zip(lanes, firsts, strict=True)):
-        last = min((tx.get("lane", lane) or {"seq": 0})["seq"], first + PENDING - 1)
-        found += [row for n in range(first, last + 1) if (row := tx.get("history", lane, n)) is not None]
+        last, size = min((tx.get("lane", lane) or {"seq": 0})["seq"], first + PENDING - 1), 0
+        for number in range(first, last + 1):
+            row = tx.get("history", lane, number)
+            if row is not None and size < most:
+                found.append(row)
+                size += len(row["data"]) + len(row["sealed"])
     return found
 
 

@@ -94,6 +94,7 @@ def update_referrals(sql: str) -> Handler:
             if before is None or (compares and before["version"] != loaded):
                 continue
             row["recipients"] = listed(row["recipients"])
+            row |= {k: before[k] for k in ("sealed", "outcome_sealed") if row[k] is None}
             row["reviewed"] = before["reviewed"] or row["reviewed"]
             row["decision"] = before["decision"] if row["decision"] is None else row["decision"]
             await tx.put("referral", before | row)
@@ -129,8 +130,25 @@ async def wait_for_linker(tx: Transaction, persons: Sequence[UUID], tenants: Seq
         await tx.put("person_unlinked", {"person_key": person, "tenant": tenant})
 
 
-@statement(STORE, "clear_deadlines")
-async def clear_deadlines(
+@statement(STORE, "load_deadlines")
+def load_deadlines(tx: Transaction, referrals: Sequence[UUID]) -> list[tuple[UUID, str, int]]:
+    """Read by place, not by name."""
+    known, named = set(referrals), ("referral_id", "kind", "generation")
+    found = [row for row in tx.rows("deadline") if row["referral_id"] in known]
+    return [(row[named[0]], row[named[1]], row[named[2]]) for row in found]
+
+
+@written(STORE, "clear_deadlines")
+def clear_deadlines(sql: str) -> Handler:
+    return _clear_others if "not exists" in sql else _clear_named
+
+
+async def _clear_named(tx: Transaction, referrals: Sequence[UUID], kinds: Sequence[str]) -> None:
+    for referral, kind in zip(referrals, kinds, strict=True):
+        await tx.remove("deadline", referral, kind)
+
+
+async def _clear_others(
     tx: Transaction,
     referrals: Sequence[UUID],
     ids: Sequence[UUID],

@@ -7,7 +7,8 @@ import structlog
 
 from tests.simulation.oracle import violations
 from tests.simulation.planted import PLANTED, Planted
-from tests.simulation.run import run
+from tests.simulation.run import OPERATIONS, run
+from tests.simulation.traffic import plan
 
 WITHIN = 60
 
@@ -22,8 +23,8 @@ def _quiet() -> Iterator[None]:
 def test_a_planted_bug_is_found(bug: Planted) -> None:
     found: list[str] = []
     with bug.plant():
-        for seed in range(bug.first, bug.first + WITHIN):
-            found += violations(run(seed))
+        for seed in range(WITHIN):
+            found += violations(run(seed, plan(seed, OPERATIONS, bug.weights)))
             if any(bug.breaks in violation for violation in found):
                 return
     pytest.fail(f"{WITHIN} runs with `{bug.name}` did not break `{bug.breaks}`: {found[:5]}")

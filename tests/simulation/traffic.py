@@ -4,7 +4,7 @@ Comes in: a seed. Goes out: records in the log: doubled, late, reordered, mispla
 simulated database as the API's pages would, so that answers are to what was asked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from random import Random
 from typing import NamedTuple
@@ -75,9 +75,9 @@ class Operation(NamedTuple):
     kind: str
 
 
-def plan(seed: int, count: int, kinds: tuple[str, ...] = tuple(WEIGHTS)) -> list[Operation]:
-    """What happens in a run; without faults when `kinds` are those of people alone."""
-    chosen = Random(f"plan {seed}").choices(kinds, [WEIGHTS[kind] for kind in kinds], k=count)
+def plan(seed: int, count: int, weights: Mapping[str, int] = WEIGHTS) -> list[Operation]:
+    """What happens in a run, each kind as often as its weight says."""
+    chosen = Random(f"plan {seed}").choices(list(weights), list(weights.values()), k=count)
     return [Operation(number, kind) for number, kind in enumerate(chosen)]
 
 
