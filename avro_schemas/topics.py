@@ -18,6 +18,8 @@ TIMER = "referral.timer"
 REFERRAL_EVENT = "referral.event"
 EXCHANGE_EVENT = "exchange.event"
 DEAD_LETTER = "dead-letter"
+LARGEST_TOLD = 4 * 1024 * 1024
+"""Bytes of a record that the exchange publishes: what a sender may send (1 MiB), told twice over in our own words."""
 
 
 class Topic(Struct, frozen=True):

@@ -15,6 +15,7 @@ from avro_schemas import topics
 from infra.kafka import KafkaLogin
 
 kafka: Any = admin  # its type hints are incomplete
+RELAY = "stream_processors.relay"
 TIMEOUT_S = 20.0
 PROBE_S = 3.0
 
@@ -76,6 +77,7 @@ def wanted(organizations: Iterable[str] = ()) -> dict[str, dict[str, str]]:
             "message.timestamp.type": "LogAppendTime",
             "retention.ms": str(topic.retention_ms),
         }
+        | ({"max.message.bytes": str(topics.LARGEST_TOLD)} if RELAY in topic.producers else {})
         for name, topic in names.items()
     }
 

@@ -16,6 +16,7 @@ from mode import Service
 
 from avro_schemas import registry, topics
 from infra import crash_points, heap, kafka
+from infra.places import places
 from infra.postgres import pool
 from infra.settings import Settings, settings
 from stream_processors import health, leaving
@@ -88,6 +89,7 @@ def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
     marks = config.data_path / "faust"
 
     async def consume() -> None:
+        places()
         heap.settle()
         async with await pool(url, "worker") as connections:
             limits = Limits(config.poison_in_row, config.poison_share)

@@ -153,10 +153,15 @@ def _dead_letter(row: Row, dead: Row) -> Out:
     fields = {name: dead[name] for name in names} | {
         "event_id": str(row["event_id"]),
         "occurred_at": _ms(row["occurred_at"]),
-        "key": dead["key"] or b"",
-        "value": dead["value"] or b"",
+        "key": _fitting(dead["key"]),
+        "value": _fitting(dead["value"]),
     }
-    return Out(topics.DEAD_LETTER, dead["key"] or _key(row), codec.encode("dead_letter.v1", fields))
+    return Out(topics.DEAD_LETTER, _fitting(dead["key"]) or _key(row), codec.encode("dead_letter.v1", fields))
+
+
+def _fitting(content: bytes | None) -> bytes:
+    """What no topic would take stays in Postgres, where it is kept whole; the dead letter says why it was refused."""
+    return content if content is not None and len(content) <= codec.MAX_BYTES else b""
 
 
 def _key(row: Row) -> bytes:

@@ -12,6 +12,7 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from avro_schemas import topics
 from infra import crash_points
 from infra.kafka import KafkaLogin
 from infra.postgres import CHANNEL, queries
@@ -25,6 +26,7 @@ from stream_processors.tail import Published, tail
 
 SQL = queries("stream_processors", "relay.sql")
 GROUPS = 4
+ENDING_S = 5.0
 LANE_BYTES = 1024 * 1024  # of one lane in one step: 16 lanes a relay, four relays, one copy each on its way
 PACE_S = 0.1  # after a small step: each is a durable commit that the batches' own commits wait beside
 SLICE = 32  # facts of a lane made ready before the batches of this process have their turn
@@ -115,15 +117,28 @@ class Relay:
 
 @contextlib.asynccontextmanager
 async def _producer(login: KafkaLogin) -> Any:
+    """Ends when all that was sent has arrived or failed, however long the broker is away.
+
+    Else it would arrive behind the next session's tail scan, and be there twice. Only a process that ends waits less.
+    """
+    patience = None
     producer = AIOKafkaProducer(
-        **login.aiokafka(), client_id="refex-relay", acks="all", enable_idempotence=True, linger_ms=1
+        **login.aiokafka(),
+        client_id="refex-relay",
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=1,
+        max_request_size=topics.LARGEST_TOLD,
     )
     try:
         await producer.start()
         yield producer
+    except asyncio.CancelledError:
+        patience = ENDING_S
+        raise
     finally:
         with contextlib.suppress(KafkaError, TimeoutError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(patience):
                 await producer.stop()
 
 

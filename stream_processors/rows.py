@@ -60,7 +60,7 @@ def changed_row(r: Referral, work: Work) -> tuple[Any, ...]:
     return (
         *(r.id, before.version, _recipients(r), r.payer, str(r.status), r.version),
         *(r.domain, r.priority, r.contract, r.id in work.reviewed, state_json(r), sealed, outcome_sealed),
-        *(_decision(work.decisions.get(r.id)), r.updated_at, r.accepted_at, r.closed_at),
+        *(_decision(work.decisions.get(r.id)), r.updated_at, r.accepted_at, r.closed_at, r.person_key),
     )
 
 

@@ -48,12 +48,13 @@ set recipients = string_to_array(new.recipients, ','), payer = new.payer, status
     version = new.version, domain = new.domain, priority = new.priority, contract = new.contract,
     reviewed = r.reviewed or new.reviewed, state = new.state, sealed = coalesce(new.sealed, r.sealed),
     outcome_sealed = coalesce(new.outcome_sealed, r.outcome_sealed), decision = coalesce(new.decision, r.decision),
-    updated_at = new.updated_at, accepted_at = new.accepted_at, closed_at = new.closed_at
+    updated_at = new.updated_at, accepted_at = new.accepted_at, closed_at = new.closed_at,
+    person_key = new.person_key
 from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[],
     $9::text[], $10::boolean[], $11::jsonb[], $12::bytea[], $13::bytea[], $14::jsonb[], $15::timestamptz[],
-    $16::timestamptz[], $17::timestamptz[])
+    $16::timestamptz[], $17::timestamptz[], $18::uuid[])
     as new (id, loaded, recipients, payer, status, version, domain, priority, contract, reviewed, state, sealed,
-    outcome_sealed, decision, updated_at, accepted_at, closed_at)
+    outcome_sealed, decision, updated_at, accepted_at, closed_at, person_key)
 where r.id = new.id and r.version = new.loaded
 
 -- name: save_hops

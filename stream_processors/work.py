@@ -4,6 +4,7 @@ Comes in: arrivals and what was loaded for them. Goes out: rows to save. Later r
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -73,13 +74,14 @@ class Work:
         self.helps = Helps(loaded.helps)
         self.standings = world.standings.child()
         self.told = Told(self.standings, world.directory)
+        self.streams: dict[Key, Stream] = dict(loaded.streams)
         self.world = world._replace(
             loads=self.loads,
             tombstones=self.tombstones,
             people=people,
             consents=self.consents,
             links=loaded.held.links,
-            coverage=Known(loaded.members, self._spells),
+            coverage=Known(loaded.members, partial(_spells, self.streams)),
             helps=self.helps,
             standings=self.standings,
         )
@@ -88,7 +90,6 @@ class Work:
         self.decisions: dict[UUID, bytes] = {}
         self.timed: dict[UUID, None] = {}
         self.reviewed: set[UUID] = set()
-        self.streams: dict[Key, Stream] = dict(loaded.streams)
         self.recorded: dict[Key, c.Envelope] = {}
         self.lanes: dict[int, int] = dict(loaded.lanes)
         self.history: list[Written] = []
@@ -222,11 +223,6 @@ class Work:
             key = (consenting.REACH, id)
             self._other(arrival.lane, key, 1, consenting.REACHED, arrival.envelope, data, b"", owner)
 
-    def _spells(self, member: UUID) -> Spells:
-        """What is known of a member's coverage, this batch's own included."""
-        stream = self.streams.get((MEMBER, member))
-        return spells_of(stream.data) if stream else {}
-
     def _reject(self, arrival: Arrival, rejection: c.Rejection) -> None:
         state = self.referrals.get(arrival.stream_id)
         version = state.version if state else None
@@ -291,6 +287,12 @@ class Work:
     def _next(self, lane: int) -> int:
         self.lanes[lane] += 1
         return self.lanes[lane]
+
+
+def _spells(streams: Mapping[Key, Stream], member: UUID) -> Spells:
+    """What is known of a member's coverage, the batch's own included; holds no Work, which would hold itself."""
+    stream = streams.get((MEMBER, member))
+    return spells_of(stream.data) if stream else {}
 
 
 def _origin(raw: Consumed) -> UUID:

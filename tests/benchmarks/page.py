@@ -42,8 +42,9 @@ PARTS = {
         "Half new referrals, a quarter accepted, a quarter completed, each measured from when it was due (ms): until "
         "GET as its sender shows it, or until its fact arrives at the sender's stream. `blur` is what the HTTP probe "
         "cannot tell apart: from its last look that missed to the answer that showed it; nothing is subtracted. "
-        "`acked` is when the broker had it. The last columns are CPU seconds while events were due; `unseen` were "
-        "not shown before the probe gave up.",
+        "`acked` is when the broker had it. The last columns are CPU seconds while events were due, `others` of "
+        "what else ran on the machine; `unseen` were not shown before the probe gave up, or came behind an overflow "
+        "of the stream.",
         ("door", "rate"),
         "p99",
     ),

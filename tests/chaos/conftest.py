@@ -7,7 +7,7 @@ import pytest
 from tests.support.rig import Rig, rig
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def core(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
     """Two workers and everything else, under the rig's supervision."""
     async with rig(tmp_path_factory.mktemp("chaos")) as made:

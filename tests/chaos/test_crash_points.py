@@ -96,7 +96,7 @@ async def command(rig: Rig, point: str, folder: Path, number: int) -> None:
     said = {
         "dead-letters": ("dead-letters", "replay", "--all"),
         "import": ("import-directory", str(directory(folder, number)), "--partial"),
-        "rebuild": ("rebuild", "--into", "again", "--from", "archive", "--verify"),
+        "rebuild": ("rebuild", "--into", "again"),
     }[part(point)]
     await rig.command(*said, crash_at=f"{point}:1")
     rig.tell("crashed", point=point)

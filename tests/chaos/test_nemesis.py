@@ -20,7 +20,11 @@ from tests.support.rig import Rig, rig
 from tests.support.running import until
 from tests.support.traffic import AWAY
 
-pytestmark = pytest.mark.real
+pytestmark = [
+    pytest.mark.real,
+    # aiokafka leaves connections half open when the broker dies in the middle of a handshake
+    pytest.mark.filterwarnings("ignore:.*AIOKafkaConnection:pytest.PytestUnraisableExceptionWarning"),
+]
 TARGETS = ("worker", "relay", "timers", "api", "notify", "kafka", "postgres")
 AGAIN_S = 5.0  # the promise: after a kill -9 of the worker its lag falls again within
 RECOVERIES = 9
@@ -47,8 +51,9 @@ async def kills(rig: Rig, targets: list[str], rate: float, seconds: float = math
 
 
 async def test_core_killing_each_kind_of_process_loses_and_doubles_nothing(core: Rig) -> None:
-    order = [*TARGETS, "postgres"]
-    core.random.shuffle(order)
+    others = [t for t in (*TARGETS, "postgres") if t != "notify"]
+    core.random.shuffle(others)
+    order = ["notify", *others]  # first: what it had claimed is sent again after a minute
     killed = await kills(core, order, rate=100)
     assert killed == Counter(order)
     await core.verdict("nemesis-core")

@@ -6,6 +6,7 @@ import pytest
 
 from avro_schemas import codec, topics
 from infra import kafka_access
+from infra.topics import RELAY, wanted
 
 
 def modules() -> set[str]:
@@ -60,3 +61,11 @@ def test_a_participant_may_write_and_read_its_own_two_topics_alone() -> None:
 def test_the_names_in_code_are_declared() -> None:
     said = {value for name, value in vars(topics).items() if name.isupper() and isinstance(value, str)}
     assert said == set(topics.shared())
+
+
+def test_a_topic_the_relay_writes_takes_what_it_may_have_to_tell() -> None:
+    settings = wanted(["clinic"])
+    told = [n for n, t in topics.declared().items() if RELAY in t.producers]
+    assert topics.DEAD_LETTER in told and topics.REFERRAL_EVENT in told
+    for name in told:
+        assert int(settings[name.replace("*", "clinic")]["max.message.bytes"]) > 3 * codec.MAX_BYTES

@@ -28,7 +28,9 @@ async def test_a_redirect_is_a_refusal_and_is_not_followed(api: Api) -> None:
     called: list[str] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        called.append((await reader.readuntil(b"\r\n\r\n")).decode().split(" ")[1])
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        await reader.readexactly(int(head.split("content-length: ")[1].split("\r\n")[0]))
+        called.append(head.split(" ")[1])
         status = "307 Elsewhere\r\nLocation: /inside" if called[-1] == "/hook" else "204 Taken"
         writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
         await writer.drain()

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 
 from stream_processors import decode
 from stream_processors.decode import Arrival, Poison
@@ -240,6 +240,7 @@ class Producer:
     def __init__(self, log: Log, **settings: Any) -> None:
         self._log = log
         self._process = current()
+        self._largest = settings.get("max_request_size", 1024 * 1024)
         self._broken = False
 
     async def start(self) -> None:
@@ -255,6 +256,8 @@ class Producer:
         self, topic: str, key: bytes, value: bytes, partition: int, headers: Iterable[tuple[str, bytes]]
     ) -> "asyncio.Future[Entry]":
         await self._process.point("send")
+        if len(key) + len(value) > self._largest:
+            raise MessageSizeTooLargeError
         answer: asyncio.Future[Entry] = self._log.loop.create_future()
         if self._process.loses_sends or self._broken:
             if not self._broken and self._process.loses_sends.pop():

@@ -30,6 +30,7 @@ from tests.simulation.database import KEYS, Row
 from tests.simulation.log import Entry
 from tests.simulation.promises import promises
 from tests.simulation.run import Outcome
+from tests.simulation.statements import names_of
 
 FOLDED = ("referral", "hop", "person_match", "stream", "person_consent", "service", "rejected_command")
 NO_ROW: Row = {}
@@ -160,17 +161,22 @@ def _folded(tables: dict[str, Any], history: list[Row]) -> Iterable[str]:
 
 
 def _rows_folded(tables: dict[str, Any], folds: list[Folded]) -> Iterable[str]:
-    """Each projection has the rows that the facts make, by their keys."""
+    """Each projection has the rows that the facts make, column by column."""
     for projection in PROJECTIONS:
-        if projection.table in FOLDED:
-            found = tables[projection.table].keys()
-            made = {_key(projection.table, row) for f in folds for row in projection.rows(f)}
-            if made != found:
-                yield f"L5 {projection.table}: {len(made ^ found)} rows are there or are made of facts, not both"
-
-
-def _key(table: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return (row[0], row[2]) if table == "hop" else row[: len(KEYS[table])]
+        if projection.table not in FOLDED:
+            continue
+        names, found = names_of(projection.sql), tables[projection.table]
+        made = [dict(zip(names, row, strict=True)) for f in folds for row in projection.rows(f)]
+        by_key = {tuple(row[c] for c in KEYS[projection.table]): row for row in made}
+        if by_key.keys() != found.keys():
+            many = len(by_key.keys() ^ found.keys())
+            yield f"L5 {projection.table}: {many} rows are there or are made of facts, not both"
+        for key in by_key.keys() & found.keys():
+            for column, value in by_key[key].items():
+                stored = found[key][column]
+                stored = ",".join(stored) if column == "recipients" else stored
+                if stored != value:
+                    yield f"L5 {projection.table} {key}: {column} is {stored!r}, its facts say {value!r}"
 
 
 def _states_folded(tables: dict[str, Any], states: dict[UUID, Referral]) -> Iterable[str]:

@@ -133,6 +133,14 @@ def _stale_state() -> contextlib.AbstractContextManager[Any]:
     return patch.object(rows, "changed_row", stale)
 
 
+def _person_forgotten() -> contextlib.AbstractContextManager[Any]:
+    def stale(r: Any, done: Any) -> tuple[Any, ...]:
+        return (*changed(r, done)[:-1], done.loaded.referrals[r.id].person_key)
+
+    changed = rows.changed_row
+    return patch.object(rows, "changed_row", stale)
+
+
 def _kafka_first() -> contextlib.AbstractContextManager[Any]:
     """The offset is committed in Kafka when a batch is fetched."""
     read = Inbox._read
@@ -196,10 +204,9 @@ PLANTED = (
         {"submit": 40, "answer": 40, "room": 5},
     ),
     Planted(
-        "a later deadline waits for what an earlier one did",
-        lambda: _without(timers.SQL, "set_barrier", "and d.generation = due.generation"),
-        "beat an answer",
-        {"submit": 20, "answer": 50, "leap": 14, "pause": 8},
+        "an amended person not stored",
+        _person_forgotten,
+        "L5 referral",
     ),
     Planted(
         "deadlines do not wait for answers",

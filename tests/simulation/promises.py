@@ -13,7 +13,6 @@ import msgspec
 
 from avro_schemas import topics
 from referrals.ids import consent_id
-from referrals.words import OPEN_HOP
 from stream_processors.decode import Arrival
 from stream_processors.runs import appended_at
 from tests.simulation.database import Row
@@ -21,6 +20,7 @@ from tests.simulation.log import Entry
 from tests.simulation.run import Outcome
 
 ANSWERS = (topics.RESPONSE, topics.INTAKE_API)
+NO_ID = UUID(int=0)
 GIVES_BACK = {
     "hop-rejected",
     "hop-expired",
@@ -55,38 +55,26 @@ def _facts(outcome: Outcome) -> Iterator[Fact]:
 
 
 def _consent(outcome: Outcome, facts: list[Fact]) -> Iterator[str]:
-    """Nobody is asked under a consent whose end is committed; at rest no hop is open under one."""
-    ended: dict[UUID, dict[UUID, Any]] = defaultdict(dict)
-    people: dict[UUID, Row] = {r["id"]: r for r in outcome.database.tables["referral"].values()}
-    received: dict[UUID, dict[str, Any]] = {}
+    """Nobody is asked under a consent whose end is committed; at rest nobody still waits under one."""
+    ended: dict[UUID, Fact] = {}
+    named: dict[UUID, UUID | None] = {}
     for fact in facts:
         row, data = fact.row, fact.data
         if row["kind"] == "consent":
-            person = UUID(data["person_key"])
-            status = data["consent"]["status"]
-            ended[person].pop(row["stream_id"], None)
-            if status in ("revoked", "refused"):
-                ended[person][row["stream_id"]] = fact
+            ended.pop(row["stream_id"], None)
+            if data["consent"]["status"] in ("revoked", "refused"):
+                ended[row["stream_id"]] = fact
         elif row["type"] in ("referral-received", "referral-amended"):
-            received[row["stream_id"]] = data
+            own = data.get("consent_id")
+            named[row["stream_id"]] = consent_id(row["tenant"], own) if own else None
         elif row["type"] in ("hop-requested", "hop-accepted"):
-            over = _over(received[row["stream_id"]], row, ended[people[row["stream_id"]]["person_key"]])
+            over = ended.get(named.get(row["stream_id"]) or NO_ID)
             if over is not None and over.commit < fact.commit:
                 yield f"consent {over.row['stream_id']} had ended: {row['type']} of {row['stream_id']}"
     for hop in outcome.database.tables["hop"].values():
-        id = hop["referral_id"]
-        over = _over(
-            received[id], {"stream_id": id, "tenant": hop["tenant"]}, ended[people[id]["person_key"]]
-        )
-        if hop["status"] in OPEN_HOP and hop["status"] == "requested" and over is not None:
-            yield f"consent {over.row['stream_id']} has ended, and a hop of {id} still waits"
-
-
-def _over(received: dict[str, Any], row: Row, ended: dict[UUID, Any]) -> Any:
-    """The end that this referral is under: of the consent it names, for it names one."""
-    if received.get("consent_id") is None:
-        return None
-    return ended.get(consent_id(row["tenant"], received["consent_id"]))
+        over = ended.get(named.get(hop["referral_id"]) or NO_ID)
+        if hop["status"] == "requested" and over is not None:
+            yield f"consent {over.row['stream_id']} has ended, and a hop of {hop['referral_id']} still waits"
 
 
 def _capacity(outcome: Outcome, facts: list[Fact]) -> Iterator[str]:

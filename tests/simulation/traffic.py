@@ -132,6 +132,9 @@ class Traffic:
             coverage=None,
             priority=random.choice(("routine", "routine", "urgent", "stat")),
         )
+        if random.random() < 0.2:
+            asked = self._loop.now() - timedelta(days=random.randint(1, 9))
+            made["requested_at"] = asked.isoformat()
         topic = topics.INTAKE_API if random.random() < 0.2 else None
         said = self._said(clinic, "api" if topic else "kafka", version)
         return envelope.submitted(said, check.submission(made, self._loop.now()), topic)
@@ -241,13 +244,15 @@ class Traffic:
         topic = topics.intake(random.choice(CLINICS))
         good = random.choice(self._sent) if self._sent else None
         key, value = good.key if good else None, good.value if good else None
-        match random.randrange(4):
+        match random.randrange(5):
             case 0:
                 self._log.append(topic, partition, key, random.randbytes(random.randrange(60)))
             case 1:
                 self._log.append(topic, partition, key, None)
             case 2:
                 self._log.append(topics.CONSENT if random.random() < 0.5 else topic, partition, key, value)
+            case 4:  # as large as a broker takes, or larger: it was compressed
+                self._log.append(topic, partition, key, bytes(random.choice((1_048_570, 5_000_000))))
             case 3:
                 self._send(self._with_another_body())
 

@@ -38,8 +38,8 @@ async def ends(exchange: Watched, names: Collection[str] = ()) -> Offsets:
     wanted = names or [t for t in counts if t in topics.consumed() or topics.sender_of(t)]
     places = [TopicPartition(t, p) for t in wanted for p in range(counts[t])]
     consumer = AIOKafkaConsumer(**exchange.kafka_login().aiokafka(), enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         found: Offsets = await consumer.end_offsets(places)
         return found
     finally:

@@ -4,6 +4,7 @@ Comes in: a rig with traffic, a target by name. Goes out: a Kill, with how much 
 nothing to lose: that proves nothing.
 """
 
+import asyncio
 import os
 import signal
 import time
@@ -12,13 +13,14 @@ from typing import Any, NamedTuple
 
 import psutil  # type: ignore[import-untyped]
 
-from tests.support.lag import behind
+from tests.support.lag import applied, behind, ends
 from tests.support.rig import Rig
 from tests.support.running import until
 from tests.support.traffic import AWAY, Traffic
 
 IN_FLIGHT_S = 45.0
 BACK_S = 60.0
+SURELY_DEAD_S = 0.3  # a commit that was on its way when it died is done by then
 RELAY_LOCK, TIMER_LOCK = 7236502, 7236503
 HOLDER = """
 select a.client_port from pg_locks l join pg_stat_activity a using (pid)
@@ -33,13 +35,17 @@ Find = Callable[[], Awaitable[int]]
 
 
 class Kill(NamedTuple):
-    """What was killed, how, with how much in hand, and after how many seconds it ran again."""
+    """What was killed, how, with how much in hand, and after how many seconds it ran again.
+
+    `moved_s`, of a worker: after how long every partition had moved in which records waited for it.
+    """
 
     target: str
     signal: str
     pid: int
     in_flight: int
     back_s: float
+    moved_s: float | None = None
 
 
 class Nemesis:
@@ -74,9 +80,24 @@ class Nemesis:
         await until(another, BACK_S, 0.05)
         back_s = round(time.monotonic() - began, 2)
         assert before.keys() == self._processes().keys()
-        made = Kill(target, number.name, pid, count, back_s)
+        moved_s = await self._moved(began) if target == "worker" else None
+        made = Kill(target, number.name, pid, count, back_s, moved_s)
         self._rig.tell("killed", **made._asdict())
         return made
+
+    async def _moved(self, began: float) -> float:
+        """The seconds until every partition has moved that has unread records now and did not move since the kill."""
+        await asyncio.sleep(max(0.0, began + SURELY_DEAD_S - time.monotonic()))
+        stood = await applied(self._rig.exchange)
+        last = await ends(self._rig.exchange)
+        waits = [place for place, end in last.items() if stood.get(place, 0) < end]
+
+        async def moved() -> bool:
+            done = await applied(self._rig.exchange)
+            return all(done.get(place, 0) > stood.get(place, 0) for place in waits)
+
+        await until(moved, BACK_S, 0.05)
+        return round(time.monotonic() - began, 2)
 
     async def _at_work(self, find: Find, in_flight: Find) -> tuple[int, int] | None:
         try:

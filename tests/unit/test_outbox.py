@@ -57,3 +57,19 @@ def test_a_sender_is_told_of_a_refused_record_and_operators_get_it_whole() -> No
     told = codec.decode(heard.value)[1]
     assert {name: told[name] for name in said} == said
     assert codec.decode(dead.value)[1]["value"] == b"nonsense", "whole, to be replayed"
+
+
+def test_a_dead_letter_that_no_topic_would_take_is_told_without_what_is_kept_in_postgres() -> None:
+    said = {
+        "reason": "too-large",
+        "detail": "it is large",
+        "topic": "intake.clinic",
+        "partition": 2,
+        "offset": 7,
+    }
+    row = TOMBSTONE | {"kind": "refusal", "type": "record-refused", "data": msgspec.json.encode(said)}
+    whole, more = bytes(codec.MAX_BYTES), bytes(codec.MAX_BYTES + 1)
+    for value, told in ((whole, whole), (more, b"")):
+        *_, dead = outputs(row, frozenset(), said | {"tenant": "clinic", "key": value, "value": value})
+        assert len(dead.value) >= 2 * len(told) and bool(told) == (len(dead.value) > 2000)
+        assert len(dead.key) + len(dead.value) + 1024 < topics.LARGEST_TOLD

@@ -1,5 +1,7 @@
 """One batch in memory: later records see earlier ones, lanes count without gaps, every event id has one outcome."""
 
+import gc
+import weakref
 from datetime import UTC, datetime
 from typing import Any
 
@@ -162,3 +164,15 @@ def test_another_organization_cannot_write_a_stream_that_is_not_its_own() -> Non
     work = done(records(change, theft), streams=owner)
     assert [i.outcome for i in work.inbox] == ["applied", "rejected"]
     assert work.streams[("service", work.history[0].stream_id)].version == 1
+
+
+def test_a_batch_is_freed_with_its_last_reference() -> None:
+    """A batch in a cycle would wait, with all its referrals, for the garbage collector."""
+    work = done(records(submission(), accept()))
+    seen = weakref.ref(work)
+    gc.disable()
+    try:
+        del work
+        assert seen() is None
+    finally:
+        gc.enable()

@@ -20,7 +20,7 @@ from tests.benchmarks.engine.task import task
 from tests.benchmarks.step.prepare import SECRET
 from tests.benchmarks.step.workload import Batch, Statement
 
-WRITES = ("insert", "update", "delete", "with", "notify")
+WRITES = ("insert", "update", "delete")
 
 
 class Keeping(asyncpg.Connection):
