@@ -46,7 +46,9 @@ async def test_a_deadline_waits_for_what_was_said_before_it_came_due(bench: Benc
     read = "select next_offset from progress where topic = $1 and partition = $2"
     applied = await bench.owner.fetchval(read, *PLACE)
     barrier = f'{{"{PLACE[0]}/{PLACE[1]}": {applied + 1}}}'
-    await bench.session.execute(SQL["set_barrier"], *columns([(bench.referral, KIND, barrier)]))
+    [came] = await bench.session.fetch(SQL["newly_due"])
+    seen = (came["referral_id"], came["kind"], came["generation"], barrier)
+    await bench.session.execute(SQL["set_barrier"], *columns([seen]))
     assert await due(bench, "ready") == set(), "an answer in Kafka is not applied yet"
     await bench.owner.execute("update progress set next_offset = next_offset + 1 where topic = $1", PLACE[0])
     assert await due(bench, "ready") == {(bench.referral, KIND)}

@@ -1,4 +1,4 @@
-"""Each wall between organizations alone: the catalogue, the pool, the queries of lists."""
+"""Each wall between organizations alone: the catalogue, the pool, the queries of lists, the figures behind exports."""
 
 from collections.abc import AsyncIterator
 
@@ -10,6 +10,7 @@ from tests.integration.test_api_access import TABLES, allowed, principal
 from tests.support.api import ORGANIZATIONS, Api
 
 pytestmark = pytest.mark.real
+FIGURE = "/v1/contracts/golden-health-plan-2026/measures/received"
 OPEN = """
 select c.relname from pg_class c
 join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant' and not a.attisdropped
@@ -58,3 +59,14 @@ async def test_a_list_shows_strangers_nothing_when_only_its_query_filters(
                 assert referral["id"] not in listed.text, organization
         finally:
             await owner.execute("alter table referral enable row level security")
+
+
+async def test_the_referrals_behind_a_figure_are_for_its_payer_alone(api: Api) -> None:
+    referral = await api.submitted()
+    shown = []
+    for organization in ORGANIZATIONS:
+        async with api.http(organization) as http:
+            listed = [await http.get(f"{FIGURE}/referrals{end}") for end in ("", ".csv")]
+        if any(referral["id"] in answer.text for answer in listed):
+            shown.append(organization)
+    assert shown == ["golden-health-plan"]
