@@ -78,14 +78,17 @@ def encode(name: str, record: dict[str, Any]) -> bytes:
     return out.getvalue()
 
 
-def decode(value: bytes | None) -> tuple[str, dict[str, Any]]:
-    """(schema name, record) of framed bytes; raises CodecError for anything else."""
+def decode(value: bytes | None, at_most: int = MAX_BYTES) -> tuple[str, dict[str, Any]]:
+    """(schema name, record) of framed bytes; raises CodecError for anything else.
+
+    What the exchange itself tells may be larger than what it takes: read its topics with topics.LARGEST_TOLD.
+    """
     if value is None or len(value) < _HEADER.size:
         raise CodecError(
             "undecodable", "the value is empty or shorter than its 5-byte header; send framed Avro"
         )
-    if len(value) > MAX_BYTES:
-        raise CodecError("too-large", f"the value has {len(value)} bytes; at most {MAX_BYTES} are read")
+    if len(value) > at_most:
+        raise CodecError("too-large", f"the value has {len(value)} bytes; at most {at_most} are read")
     magic, number = _HEADER.unpack_from(value)
     if magic != 0:
         raise CodecError("undecodable", "the first byte is not 0; send Confluent-framed Avro")

@@ -152,7 +152,7 @@ class FeedbackReader:
 
 def read(value: bytes | None) -> Feedback:
     """The feedback a record holds; raises CodecError."""
-    schema, fields = codec.decode(value)
+    schema, fields = codec.decode(value, topics.LARGEST_TOLD)
     if schema != SCHEMA:
         raise codec.CodecError("undecodable", f"{schema} is no feedback; update the SDK")
     data = msgspec.json.decode(fields["data"], type=dict[str, Any]) if fields["data"] else {}

@@ -57,7 +57,7 @@ async def facts(login: KafkaLogin) -> AsyncGenerator[list[Fact], None]:
 
 def fact(value: bytes) -> Fact:
     """The fact in one record of the log."""
-    name, fields = codec.decode(value)
+    name, fields = codec.decode(value, topics.LARGEST_TOLD)
     referral = name.startswith("referral_fact")
     kind, id = (REFERRAL, fields["referral_id"]) if referral else (fields["kind"], fields["stream_id"])
     tenant: Any = fields["sender"] if referral else fields["tenant"]

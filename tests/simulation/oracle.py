@@ -265,7 +265,7 @@ def _told(outcome: Outcome) -> Iterable[str]:
     """Every fact of a referral says in its topic what history says."""
     rows = {(r["lane"], r["lane_seq"]): r for r in outcome.database.tables["history"].values()}
     for entry in outcome.log.entries(topics.REFERRAL_EVENT.__eq__):
-        said = codec.decode(entry.value)[1]
+        said = codec.decode(entry.value, topics.LARGEST_TOLD)[1]
         row = rows.get((said["lane"], said["lane_seq"]))
         if row is None or (said["data"], said["version"], said["status"]) != (
             row["data"],

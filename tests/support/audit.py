@@ -134,7 +134,7 @@ async def read_all(login: KafkaLogin, topic: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         while any([await consumer.position(p) < ends[p] for p in places]):
             for records in (await consumer.getmany(timeout_ms=500)).values():
-                found += [codec.decode(record.value)[1] for record in records]
+                found += [codec.decode(record.value, topics.LARGEST_TOLD)[1] for record in records]
         return found
     finally:
         await consumer.stop()

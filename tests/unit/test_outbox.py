@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from avro_schemas import codec, topics
+from stream_processors.logreading import fact
 from stream_processors.outbox import outputs
 from tests.support.referrals import NOW, REFERRAL, envelope
 
@@ -57,6 +58,12 @@ def test_a_sender_is_told_of_a_refused_record_and_operators_get_it_whole() -> No
     told = codec.decode(heard.value)[1]
     assert {name: told[name] for name in said} == said
     assert codec.decode(dead.value)[1]["value"] == b"nonsense", "whole, to be replayed"
+
+
+def test_what_the_exchange_tells_of_a_record_of_the_largest_size_can_be_read_again() -> None:
+    said = msgspec.json.encode({"reason": "need-met", "sender": "clinic", "note": "x" * codec.MAX_BYTES})
+    log, *_ = outputs(TOMBSTONE | {"data": said}, frozenset(), None)
+    assert fact(log.value).row.data == said
 
 
 def test_a_dead_letter_that_no_topic_would_take_is_told_without_what_is_kept_in_postgres() -> None:
