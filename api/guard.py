@@ -36,6 +36,8 @@ def guarded(route: Route, page_problem: PageProblem | None = None) -> StarletteR
         try:
             await _admit(request, route)
             response = await route.handler(request)
+        except DatabaseAway as error:  # nothing was shown, and nothing can be put on record
+            return await respond(request, as_problem(error), page_problem)
         except Exception as error:  # every failure becomes one declared problem
             response = await respond(request, as_problem(error), page_problem)
         if not audit.is_audited(route):
@@ -43,8 +45,7 @@ def guarded(route: Route, page_problem: PageProblem | None = None) -> StarletteR
         try:
             await context(request).audit.keep(audit.record_of(request, route, response.status_code))
         except DatabaseAway as error:
-            if response.status_code < 500:
-                return await respond(request, as_problem(error), page_problem)
+            return await respond(request, as_problem(error), page_problem)
         return response
 
     return StarletteRoute(route.path, endpoint, methods=[route.method], name=f"{route.method} {route.path}")
