@@ -34,7 +34,7 @@ class Checkpoints:
         await again_and_again("checkpoints", self._session)
 
     async def _session(self) -> None:
-        async with held(self._url, "reader", SQL["try_lock"]) as connection:
+        async with held(self._url, "worker", SQL["try_lock"]) as connection:
             if connection is None:
                 await asyncio.sleep(self._every_s)
                 return

@@ -3,6 +3,7 @@
 Comes in: the directory. Goes out: files, readable inside the volume only. Must never overwrite or print one.
 """
 
+import base64
 import secrets
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ def wanted() -> dict[str, str]:
         "metrics/client_secret": new(32),
         "grafana/admin_password": new(16),
         "worker/match_key": new(32),
+        "worker/audit_key": base64.b64encode(secrets.token_bytes(32)).decode(),
     }
     for part in PARTS:
         files[f"{part}/kafka_password"] = new(32)

@@ -90,9 +90,12 @@ async def test_every_forged_assertion_is_the_same_cheap_401(api: Api) -> None:
     spent: dict[str, float] = {}
     async with api.http() as http:
         for attack, text in forged.items():
-            before = time.process_time()
-            got = await http.post("/oauth/token", data=form(text))
-            spent[attack] = time.process_time() - before
+            times = []
+            for _ in range(3):  # the process does other things too; the least of three is its own
+                before = time.process_time()
+                got = await http.post("/oauth/token", data=form(text))
+                times.append(time.process_time() - before)
+            spent[attack] = min(times)
             answers[attack] = (got.status_code, got.text)
     refused = (
         401,
