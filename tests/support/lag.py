@@ -29,7 +29,9 @@ async def behind(exchange: Watched, names: Collection[str] = ()) -> int:
     """Log end - next offset, summed over the named topics, or over all that the exchange consumes."""
     found = await ends(exchange, names)
     done = await applied(exchange)
-    return sum(end - done.get(place, 0) for place, end in found.items())
+    return sum(
+        max(0, end - done.get(place, 0)) for place, end in found.items()
+    )  # it may have moved meanwhile
 
 
 async def ends(exchange: Watched, names: Collection[str] = ()) -> Offsets:
