@@ -27,3 +27,7 @@ from content c
 left join marks m using (stream_id)
 where c.body ->> 'contract' = $2
 limit $7
+
+-- name: labels
+select id, domain, array(select jsonb_array_elements_text(state -> 'sensitivity')) as sensitivity
+from referral where id = any ($1::uuid[])

@@ -32,6 +32,7 @@ ACTIONS: dict[str, str] = {
     "consent": "consents.write",
     "screen": "screenings.write",
     "measure": "measures.read",
+    "account": "audit.read",
 }
 
 

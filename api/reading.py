@@ -5,6 +5,7 @@ limit)`, `events_of(...)`; the connection comes from `context(request).database.
 given a connection of another role, and returns nothing that views.py would not show.
 """
 
+from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,8 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
-from api import facts, views
+from api import facts, grants, views
+from api.masks import masked_fact
 from api.principal import Principal
 from infra.postgres import queries
 from producers.envelope import unseal
@@ -103,11 +105,20 @@ async def events_of(
     lane = ids.lane(seen.state.id)
     rows = await connection.fetch(SQL[query], seen.state.id, after, limit, principal.organization, lane)
     named = [_earlier(row["data"]) for row in rows if row["type"] == "duplicate-suspected"]
-    shown = await connection.fetch(SQL["visible"], named) if named else []
-    others = {str(row["id"]) for row in shown}
+    visible = await connection.fetch(SQL["visible"], named) if named else []
+    others = {str(row["id"]) for row in visible}
+    return [shown(principal.organization, seen, kind, dict(row), others) for row in rows]
+
+
+def shown(
+    own: str, seen: views.Seen, kind: str, row: Mapping[str, Any], others: Container[str] = ()
+) -> dict[str, Any]:
+    """One fact of a referral as a viewer of that kind sees it; `others`: ids it names that the viewer may see."""
     sender = seen.state.sender
     hidden = kind in views.TOLD and not views.released(seen, kind)
-    return [facts.event(kind, principal.organization, sender, dict(row), others, hidden) for row in rows]
+    discreet = kind in grants.DISCREET and bool(views.labels_of(seen.state))
+    event = facts.event(kind, own, sender, row, others, hidden, discreet)
+    return masked_fact(event, own, sender) if views.is_masked(seen.state, kind) else event
 
 
 def _earlier(data: bytes) -> UUID:

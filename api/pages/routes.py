@@ -3,7 +3,7 @@
 Must never hold a handler, nor a page that somebody may see whom its line does not name.
 """
 
-from api.pages import cbo, clinic, clinic_new, front, hub, hub_acts, hub_links, mco, room, watch
+from api.pages import cbo, clinic, clinic_new, disclosed, front, hub, hub_acts, hub_links, mco, room, watch
 from api.routing import ANYONE, EVERYONE, RECIPIENTS, SENDERS, Handler, Route
 
 PLAN, HUB, STATE, OPERATOR = (frozenset({t}) for t in ("mco", "hub", "state", "operator"))
@@ -26,6 +26,7 @@ ROUTES: tuple[Route, ...] = (
     _page("GET", "/clinic/referrals/{id}", clinic.one, "read", SENDERS),
     _page("GET", "/clinic/referrals/{id}/cancel", clinic.cancel_form, "cancel", SENDERS),
     _page("POST", "/clinic/referrals/{id}/cancel", clinic.cancel, "cancel", SENDERS),
+    _page("GET", "/clinic/referrals/{id}/disclosures", disclosed.by_sender, "account", SENDERS),
     _page("GET", "/cbo", cbo.inbox, "read", RECIPIENTS),
     _page("GET", "/cbo/referrals/{id}", cbo.one, "read", RECIPIENTS),
     _page("GET", "/cbo/referrals/{id}/{action}", cbo.question, "respond", RECIPIENTS),
@@ -38,6 +39,7 @@ ROUTES: tuple[Route, ...] = (
     _page("GET", "/mco/referrals/{id}", mco.one, "read", PLAN),
     _page("GET", "/hub", hub.queue, "read", HUB),
     _page("GET", "/hub/referrals/{id}", hub.one, "read", HUB),
+    _page("GET", "/hub/referrals/{id}/disclosures", disclosed.by_hub, "account", HUB),
     _page("POST", "/hub/referrals/{id}/assign", hub.assign, "assign", HUB),
     _page("POST", "/hub/referrals/{id}/close", hub_acts.close, "respond", HUB),
     _page("POST", "/hub/referrals/{id}/reopen", hub_acts.reopen, "respond", HUB),

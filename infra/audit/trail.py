@@ -76,7 +76,10 @@ class Trail:
     ) -> None:
         """Index what was shown of whom to another organization than the sender's."""
         shown = [
-            (self.chain, link.number, UUID(o.id), o.person, o.owner, tenant, at)
+            (
+                *(self.chain, link.number, UUID(o.id), o.person, o.owner, tenant, at),
+                *(o.shown, o.basis, o.rule, record.action, record.purpose),
+            )
             for link, (tenant, record, at) in zip(links, entries, strict=True)
             if isinstance(record, records.Request) and record.status < 400
             for o in record.objects
