@@ -101,7 +101,8 @@ async def test_one_referral_by_two_doors_is_one_history(bench: Bench) -> None:
 
 async def test_one_event_id_for_two_referrals_has_one_outcome(bench: Bench) -> None:
     names = ["ID-0", next(n for n in map("ID-{}".format, range(1, 99)) if lane(n) != lane("ID-0"))]
-    await held_back(bench, *(submission(name, said("the same"), person=name) for name in names))
+    one, other = (submission(name, said("the same"), person=name) for name in names)
+    await held_back(bench, one, other)
     outcomes = await bench.owner.fetch(
         "select outcome from inbox where event_id = $1", said("the same").event_id
     )
