@@ -30,7 +30,8 @@ from tests.benchmarks.engine.workload import PARTITIONS, Manifest
 SQL = queries("tests.benchmarks.engine", "tables.sql")
 HERE = "tests.benchmarks.engine"
 LONGEST_S = 120.0
-JOIN_S = 8.0  # a process is up in two seconds, and the others hear of it with their next heartbeat, within three
+JOIN_S = 8.0
+"""A process is up in two seconds, and the others hear of it with their next heartbeat, within three."""
 
 
 class Contestant(NamedTuple):
