@@ -17,7 +17,6 @@ import msgspec
 from standardwebhooks import Webhook
 
 from infra import crash_points
-from infra.audit.chain import Head
 from infra.audit.trail import Trail
 from infra.postgres import queries
 from infra.waiting import woken
@@ -88,7 +87,6 @@ class Notifier:
     async def _claim(self, known: list[str], rooms: list[int], free: int) -> list[dict[str, Any]]:
         """What may leave now, each once on record as a disclosure; what may not any more is given up."""
         now = datetime.now(UTC)
-        head: Head | None = None
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 due = await connection.fetch(SQL["claim"], known, rooms, EACH, free)
@@ -101,13 +99,12 @@ class Notifier:
                 if held := {r["id"] for r in said} - {r["id"] for r in sent}:
                     await connection.execute(SQL["withdrawn"], list(held), WITHDRAWN)
                 fresh = [r for r in sent if r["attempts"] == 1]
-                told = [(r["recipient"], on_record(r["about"], r, now), now) for r in fresh]
-                head = await self._trail.add(connection, told) if told else None
+                if fresh:
+                    await self._trail.add(connection, [on_record(r["about"], r, now) for r in fresh])
         except BaseException:
             self._trail.forget()
             raise
-        if head is not None:
-            self._trail.adopt(head)
+        self._trail.adopt()
         return sent
 
     async def _tidy(self) -> None:

@@ -106,7 +106,7 @@ async def test_a_notice_is_a_disclosure_too(api: Api) -> None:
         now = datetime.fromisoformat(referral["created_at"])
         due = {"id": uuid4(), "kind": "referral", "stream_id": referral["id"], "recipient": "safe-a"}
         async with connection.transaction():
-            await Trail("notify", uuid4(), now).add(connection, [("safe-a", on_record(about, due, now), now)])
+            await Trail("notify", uuid4(), now).add(connection, [on_record(about, due, now)])
     (told,) = [i for i in await everything(api, "clinic-a", key) if i["recipient"] == "safe-a"]
     assert (told["what"], told["fields"], told["how"]) == ("notice", ["id", "version", "status"], "notify")
 
