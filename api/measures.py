@@ -7,11 +7,7 @@ another payer's contract (404), nor a referral to anybody but its payer.
 import contextlib
 import csv
 import io
-<<<<<<< HEAD
-from collections.abc import Iterable, Mapping, Sequence
-=======
-from collections.abc import AsyncIterator, Iterable, Sequence
->>>>>>> main
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -71,11 +67,11 @@ async def index_csv(request: Request) -> Response:
 async def listed(request: Request) -> Response:
     """Which referrals count in one measure, and how: for the payer."""
     asked, counted = _asked(request), await _counted(request)
-    said = await _labels(request, counted)
     limit = cursors.limit(request, cursors.MAX_LIMIT)
     start = max(cursors.decode(request.query_params.get("cursor"), int) or 0, 0)
     page = counted[start : start + limit]
     more = cursors.encode(start + limit) if start + limit < len(counted) else None
+    said = await _labels(request, page)
     items = [dict(zip(COLUMNS, _columns(c, said), strict=True)) for c in page]
     return answer(cursors.page(items, more) | {"contract": asked.contract.id, "as_of": asked.as_of})
 
