@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
+import msgspec
 import pytest
 
 from infra.audit import records
@@ -103,9 +104,9 @@ async def test_what_is_asked_for_after_a_revocation_is_answered_without_the_pers
     told: Counter[str] = Counter()
     for one in rounds:
         for channel, asked_at, text in one.looks:
-            late = asked_at >= one.acknowledged
+            when = "after" if asked_at >= one.acknowledged else "before"
             personal = any(name in text for name in PERSONAL)
-            told[f"{channel} {'after' if late else 'before'} {'personal' if personal else 'bare'}"] += 1
+            told[f"{channel} {when} {'personal' if personal else 'bare'}"] += 1
     assert not [key for key in told if key.endswith("after personal")], told
     for channel in ("one", "events", "list", "page"):
         assert told[f"{channel} after bare"] > ROUNDS // 10, told
@@ -149,17 +150,17 @@ async def _raced(api: Api, one: Round, chance: random.Random) -> None:
             assert said.status_code == 200, said.text
             one.acknowledged, one.acknowledged_at = time.monotonic(), datetime.now(UTC)
 
-        async def look(channel: str, get: Callable[[], Awaitable[httpx.Response]]) -> None:
+        async def look(channel: str, get: Callable[[str], Awaitable[httpx.Response]], path: str) -> None:
             for _ in range(3):
                 await asyncio.sleep(chance.uniform(0.0, LEAD_S * 2))
                 at = time.monotonic() if not one.acknowledged else max(time.monotonic(), one.acknowledged)
-                found = _own(channel, (await get()), one.referral)
+                found = _own(channel, (await get(path)), one.referral)
                 one.looks.append(
                     (channel, at if one.acknowledged and at >= one.acknowledged else -1.0, found)
                 )
 
-        reads: list[Any] = [look(name, lambda path=path: holder.get(path)) for name, path in ways.items()]
-        reads.append(look("page", lambda: page.get(f"/cbo/referrals/{one.referral}")))
+        reads: list[Any] = [look(name, holder.get, path) for name, path in ways.items()]
+        reads.append(look("page", page.get, f"/cbo/referrals/{one.referral}"))
         await asyncio.gather(revoke(), *reads)
         for name, path in ways.items():
             one.looks.append((name, time.monotonic(), _own(name, await holder.get(path), one.referral)))
@@ -183,5 +184,5 @@ async def _browser(api: Api, organization: str) -> AsyncIterator[httpx.AsyncClie
 async def _disclosed(owner: asyncpg.Connection) -> dict[str, datetime]:
     """When each notice was decided on, by the referral it is about."""
     rows = await owner.fetch("select body from audit_record where kind = 'request' and chain like 'notify-%'")
-    found = [records.request(row["body"]) for row in rows]
+    found = [msgspec.json.decode(row["body"], type=records.Request) for row in rows]
     return {o.id: record.at for record in found for o in record.objects}

@@ -29,7 +29,12 @@ async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
 async def person(api: Api, organization: str = "clinic-a") -> tuple[UUID, list[dict[str, Any]]]:
     """A new person with two referrals, seen by the holder, others and the plan."""
     name = f"P-{uuid4().hex[:8]}"
-    made = {"person_id": name, "given_name": "Test", "family_name": "Synthetic", "birth_date": "1980-02-01"}
+    made: dict[str, Any] = {
+        "person_id": name,
+        "given_name": "Test",
+        "family_name": "Synthetic",
+        "birth_date": "1980-02-01",
+    }
     made |= {"address": {"postal_code": "94607"}}
     found = [await api.submitted(organization, person=made) for _ in range(2)]
     for referral in found:
@@ -44,7 +49,7 @@ async def person(api: Api, organization: str = "clinic-a") -> tuple[UUID, list[d
 async def scanned(owner: asyncpg.Connection, key: UUID) -> list[tuple[Any, ...]]:
     """The same by another way: every record read whole, and what it showed of the person to another."""
     rows = await owner.fetch("select body from audit_record where kind = 'request'")
-    found = [records.request(row["body"]) for row in rows]
+    found = [msgspec.json.decode(row["body"], type=records.Request) for row in rows]
     return sorted(
         (r.at, o.id, r.organization or "", o.shown or "", o.basis or "", o.rule or "", r.action)
         for r in found
@@ -101,8 +106,8 @@ async def test_a_notice_is_a_disclosure_too(api: Api) -> None:
     from referrals.state import Referral
 
     async with await pool(api.url, "worker") as connections, connections.acquire() as connection:
-        row = await connection.fetchrow("select state from referral where id = $1", UUID(referral["id"]))
-        about = About(msgspec.json.decode(row["state"], type=Referral))
+        stored = await connection.fetchval("select state from referral where id = $1", UUID(referral["id"]))
+        about = About(msgspec.json.decode(stored, type=Referral))
         now = datetime.fromisoformat(referral["created_at"])
         due = {"id": uuid4(), "kind": "referral", "stream_id": referral["id"], "recipient": "safe-a"}
         async with connection.transaction():
