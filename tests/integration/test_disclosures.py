@@ -8,12 +8,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import msgspec
 import pytest
 
 from cli.audit import disclosed
 from infra.audit import records
+from infra.audit.trail import Trail
 from infra.postgres import pool
 from referrals import ids
+from referrals.state import Referral
 from stream_processors.disclosing import About, on_record
 from tests.support.api import Api, answer
 
@@ -100,10 +103,6 @@ async def test_the_list_is_the_ledger_exactly(api: Api) -> None:
 async def test_a_notice_is_a_disclosure_too(api: Api) -> None:
     key, found = await person(api)
     referral = found[0]
-    import msgspec
-
-    from infra.audit.trail import Trail
-    from referrals.state import Referral
 
     async with await pool(api.url, "worker") as connections, connections.acquire() as connection:
         stored = await connection.fetchval("select state from referral where id = $1", UUID(referral["id"]))
