@@ -15,6 +15,8 @@ ACTIONS: dict[str, str] = {
     "page": "",
     "log-in": "",
     "log-out": "",
+    "account": "",
+    "enrol": "",
     "me": "",
     "metrics": "operations.read",
     "submit": "referrals.write",
@@ -39,6 +41,7 @@ ACTIONS: dict[str, str] = {
 OPERATIONS: dict[str, Literal["C", "R", "U", "D", "E"]] = {
     "log-in": "E",
     "log-out": "E",
+    "enrol": "U",
     "submit": "C",
     "screen": "C",
     "amend": "U",
