@@ -142,24 +142,34 @@ ASSIGNED: dict[str, Any] = {
 }
 
 
+def assigning() -> Iterator[tuple[str, dict[str, Any]]]:
+    """A submission with one field more, on top or inside."""
+    for name, value in ASSIGNED.items():
+        yield name, new(coverage=None) | {name: value}
+        for inside in ("person", "need", "consent"):
+            sent = new(coverage=None)
+            if name not in sent[inside] and (inside, name) != ("consent", "status"):
+                yield f"{inside}.{name}", sent | {inside: sent[inside] | {name: value}}
+
+
 async def test_fields_that_are_not_asked_for_assign_nothing(api: Api) -> None:
+    cases = list(assigning())
     async with api.http("clinic-a") as http:
-        plain = new(coverage=None)
-        expected = (await http.get((await http.post("/v1/referrals", json=plain)).headers["location"])).json()
-        for name, value in ASSIGNED.items():
-            sent = new(coverage=None) | {name: value}
+        for name, sent in cases:
             got = await http.post("/v1/referrals", json=sent)
             assert got.status_code in (200, 202, 422), (name, got.text)
             if got.status_code == 422:
                 continue
             found = (await http.get(got.headers["location"])).json()
             assert found["id"] == str(ids.referral_id("clinic-a", sent["sender_referral_id"])), name
-            for field in ("sender", "status", "version", "coverage", "authorization", "outcome"):
-                assert found[field] == expected[field], (name, field)
-            assert found["created_at"] > "2021", name
+            assert (found["sender"], found["status"], found["coverage"]) == ("clinic-a", "requested", None), (
+                name
+            )
+            assert found["version"] < 10 and found["created_at"] > "2021", name
+            assert found["outcome"] is None and found["hops"][0]["status"] == "requested", name
     async with api.http("clinic-b") as http:
-        listed = (await http.get("/v1/referrals", params={"limit": 200})).json()["items"]
-    assert listed == []
+        assert (await http.get("/v1/referrals", params={"limit": 200})).json()["items"] == []
+    assert len(cases) > 50
 
 
 async def test_an_answer_in_anothers_name_is_not_taken(api: Api) -> None:
@@ -181,6 +191,7 @@ async def test_an_answer_in_anothers_name_is_not_taken(api: Api) -> None:
         assert (await http.get(f"/v1/referrals/{referral['id']}")).json()["status"] == "requested"
 
 
+STREAM = "/v1/events/stream"  # an answer without an end
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 
 
@@ -195,7 +206,7 @@ async def test_a_verb_that_is_not_declared_does_nothing(api: Api) -> None:
                     got = await http.request(verb, path(route))
                     if got.status_code < 400:
                         done.append((verb, route.path))
-            for name in ("X-HTTP-Method-Override", "X-Method-Override"):
+            for name in ("X-HTTP-Method-Override", "X-Method-Override") if route.path != STREAM else ():
                 cases += 1
                 await http.get(path(route), headers={name: "DELETE"}, params={"_method": "POST"})
     assert cases > 300 and done == [] and len(api.broker.sent) == before
@@ -214,7 +225,7 @@ def variants(address: str) -> list[str]:
         f"/static/..%2f{address[1:]}",
         f"/{first.upper()}/{rest}".rstrip("/"),
         address.upper(),
-        address.replace("/", "%2f"),
+        "/" + address[1:].replace("/", "%2f"),
         "/" + quote(address[1:], safe="").replace("%2F", "%252f"),
         f"{address}%20",
         f"{address}%00",
