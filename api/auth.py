@@ -5,7 +5,7 @@ are stored and compared. Must never answer 401 when the database is away, nor ta
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from starlette.requests import Request
@@ -24,37 +24,36 @@ TOUCH = timedelta(minutes=1)
 STREAM = "/v1/events/stream"
 
 
-def presented(request: Request) -> bytes:
-    """The hash of the token or cookie of a request, whoever's it is."""
+class Presented(NamedTuple):
+    """What a request shows of its caller: the hash of a token or of a cookie, empty for neither."""
+
+    by_token: bool
+    credential: bytes
+
+
+def presented(request: Request, people_only: bool = False) -> Presented:
+    """The token or cookie of a request, whoever's it is; `people_only`: a page, which no system's token opens."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return hashed(
-        token.strip() if scheme.lower() == "bearer" else request.cookies.get(cookie_name(request), "")
-    )
+    if scheme.lower() == "bearer" and not people_only:
+        return Presented(True, hashed(token.strip()))
+    cookie = request.cookies.get(cookie_name(request))
+    return Presented(False, hashed(cookie) if cookie else b"")
 
 
-async def identify(request: Request, required: bool, people_only: bool = False) -> Principal | None:
-    """The caller of a request; raises the 401 where one is required, else None for nobody.
-
-    `people_only`: a page, which no system's token opens.
-    """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    error = "Bearer"
-    if scheme.lower() == "bearer":
-        found = None if people_only else await _by_token(request, hashed(token.strip()))
-        error = 'Bearer error="invalid_token"'
-    else:
-        cookie = request.cookies.get(cookie_name(request))
-        found = await _by_session(request, hashed(cookie), not _by_itself(request)) if cookie else None
+async def identify(request: Request, shown: Presented, required: bool) -> Principal | None:
+    """The caller of a request; raises the 401 where one is required, else None for nobody."""
+    read = _by_token if shown.by_token else _by_session
+    found = await read(request, shown.credential) if shown.credential else None
     if found is None and required:
+        error = 'Bearer error="invalid_token"' if shown.by_token else "Bearer"
         raise Problem("unauthenticated", headers={"WWW-Authenticate": error})
     return found
 
 
 async def still_valid(request: Request, principal: Principal) -> bool:
     """Whether the caller's token or session holds at this moment: asked by long-lived streams."""
-    if principal.session is None:
-        return await _by_token(request, principal.credential) is not None
-    return await _by_session(request, principal.credential, touch=False) is not None
+    read = _by_token if principal.session is None else _by_session
+    return await read(request, principal.credential) is not None
 
 
 def _by_itself(request: Request) -> bool:
@@ -78,12 +77,13 @@ async def _by_token(request: Request, credential: bytes) -> Principal | None:
     )
 
 
-async def _by_session(request: Request, credential: bytes, touch: bool) -> Principal | None:
+async def _by_session(request: Request, credential: bytes) -> Principal | None:
     now = datetime.now(UTC)
     longest = idle(context(request).settings)
     async with context(request).database.own() as connection:
         row: Any = await connection.fetchrow(SQL["session"], credential, now, now - longest)
-        if touch and row is not None and row["last_seen_at"] < now - min(TOUCH, longest / 4):
+        stale = row is not None and row["last_seen_at"] < now - min(TOUCH, longest / 4)
+        if stale and not _by_itself(request):
             await connection.execute(SQL["touch_session"], credential, now)
     if row is None:
         return None

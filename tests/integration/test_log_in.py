@@ -167,7 +167,8 @@ async def on_record(api: Api, http: httpx.AsyncClient, **data: Any) -> records.R
     await http.post(data.pop("path", "/login"), data=data, headers={"X-Request-Id": request_id})
     async with api.owner() as owner:
         rows = await owner.fetch("select body from audit_record where kind = 'request'")
-    found = [r for r in (records.request(row["body"]) for row in rows) if r.request == request_id]
+    kept = [records.record("request", row["body"]) for row in rows]
+    found = [r for r in kept if isinstance(r, records.Request) and r.request == request_id]
     assert len(found) == 1
     return found[0]
 
