@@ -1,11 +1,13 @@
 """Forms that another site sends in somebody's name: from every route of the table that changes something, refused."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+from msgspec import structs
 
 from api.app import routes
 from api.routing import Route
@@ -30,8 +32,6 @@ async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
 @pytest.fixture(scope="module")
 async def browsers(api: Api) -> AsyncIterator[dict[str, tuple[httpx.AsyncClient, str]]]:
     """A browser for each type of organization, logged in, and its token."""
-    from contextlib import AsyncExitStack
-
     async with AsyncExitStack() as stack:
         found = {}
         for organization, type in {type: id for id, type in ORGANIZATIONS.items()}.items():
@@ -124,23 +124,21 @@ async def test_what_a_link_can_ask_changes_nothing(
 @pytest.mark.parametrize(
     "route", [r for r in CHANGING if r.path != "/logout"], ids=lambda r: f"{r.method} {r.path}"
 )
-async def test_the_same_request_of_our_own_page_passes_the_wall(api: Api, route: Route) -> None:
+async def test_the_same_request_of_our_own_page_passes_the_wall(
+    browsers: dict[str, tuple[httpx.AsyncClient, str]], route: Route
+) -> None:
     """Else all of the above would be refused for another reason."""
-    type = next((t for t in ORGANIZATIONS.values() if t in route.principals), "clinic")
-    organization = next(id for id, t in ORGANIZATIONS.items() if t == type)
-    async with browser(api, await joined(api, organization)) as http:
-        csrf = await token_of(http)
-        page = route.door == "page"
-        sent: Forged = {"data": {"csrf": csrf}} if page else {"json": {}, "headers": {"X-CSRF-Token": csrf}}
-        got = await http.request(
-            route.method, path(route), **sent | {"headers": sent.get("headers", {}) | BROWSER}
-        )
-    assert got.status_code not in (403, 405, 415) or "/login/code" in route.path, got.text[:300]
+    http, csrf = session_of(route, browsers)
+    sent: Forged = (
+        {"data": {"csrf": csrf}, "headers": BROWSER}
+        if route.door == "page"
+        else {"json": {}, "headers": BROWSER | {"X-CSRF-Token": csrf}}
+    )
+    got = await http.request(route.method, path(route), **sent)
+    assert got.status_code not in (403, 405, 415) or route.path == "/login/code", got.text[:300]
 
 
 async def test_cookies_are_bound_to_the_host_and_out_of_reach_of_scripts(api: Api) -> None:
-    from msgspec import structs
-
     email = await joined(api, "clinic-a")
     found = api.app.state.context
     before, found.settings = (
