@@ -23,6 +23,7 @@ from api import (
     directory,
     disclosures,
     fhir,
+    mail,
     measures,
     metrics,
     oauth,
@@ -30,6 +31,7 @@ from api import (
     persons,
     referrals,
     responses,
+    sessions,
     stream,
     submitting,
 )
@@ -46,7 +48,7 @@ HUB, PLAN = frozenset({"hub"}), frozenset({"mco"})
 CONSENTERS = SENDERS | HUB
 ACCOUNTABLE = SENDERS | HUB | frozenset({"operator"})
 PURGE_S = 60.0
-KEEP_KEYS = timedelta(days=31)
+KEEP_KEYS, KEEP_LINKS = timedelta(days=31), timedelta(days=1)
 
 # method, path, handler, action (policy.ACTIONS), principals, door
 ROUTES: tuple[Route, ...] = (
@@ -68,8 +70,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/persons/links", persons.index, "link", HUB),
     Route("POST", "/v1/persons/links/{id}/confirm", persons.confirm, "link", HUB),
     Route("POST", "/v1/persons/links/{id}/reject", persons.reject, "link", HUB),
-    Route("GET", "/v1/persons/{id}/disclosures", disclosures.index, "account", ACCOUNTABLE),
-    Route("GET", "/v1/persons/{id}/disclosures.csv", disclosures.index_csv, "account", ACCOUNTABLE),
+    Route("GET", "/v1/persons/{id}/disclosures", disclosures.index, "disclosures", ACCOUNTABLE),
+    Route("GET", "/v1/persons/{id}/disclosures.csv", disclosures.index_csv, "disclosures", ACCOUNTABLE),
     Route("POST", "/v1/screenings", consents.screen, "screen", SENDERS),
     Route("GET", "/v1/contracts/{id}/measures", measures.index, "measure", EVERYONE),
     Route("GET", "/v1/contracts/{id}/measures.csv", measures.index_csv, "measure", EVERYONE),
@@ -139,7 +141,11 @@ def _lifespan(
         await database.open()
         found = Context(settings, database, login, producer or RecordProducer(login))
         app.state.context = found
-        tasks = [asyncio.create_task(found.changes.run()), asyncio.create_task(_purge(database))]
+        tasks = [
+            asyncio.create_task(found.changes.run()),
+            asyncio.create_task(_purge(database, sessions.idle(settings))),
+            asyncio.create_task(found.mail.run()),
+        ]
         try:
             yield
         finally:
@@ -152,7 +158,7 @@ def _lifespan(
     return lifespan
 
 
-async def _purge(database: Database) -> None:
+async def _purge(database: Database, idle: timedelta) -> None:
     """Every minute: forget what has expired."""
     while True:
         now = datetime.now(UTC)
@@ -160,6 +166,7 @@ async def _purge(database: Database) -> None:
             async with database.own() as connection:
                 await connection.execute(auth.SQL["purge_tokens"], now)
                 await connection.execute(auth.SQL["purge_assertions"], now)
-                await connection.execute(auth.SQL["purge_sessions"], now, now - auth.IDLE)
+                await connection.execute(sessions.SQL["purge"], now, now - idle)
+                await connection.execute(mail.SQL["purge"], now - KEEP_LINKS)
                 await connection.execute(auth.SQL["purge_keys"], now - KEEP_KEYS)
         await asyncio.sleep(PURGE_S)

@@ -14,6 +14,8 @@ ACTIONS: dict[str, str] = {
     "page": "",
     "log-in": "",
     "log-out": "",
+    "account": "",
+    "enrol": "",
     "me": "",
     "metrics": "operations.read",
     "submit": "referrals.write",
@@ -31,7 +33,7 @@ ACTIONS: dict[str, str] = {
     "consent": "consents.write",
     "screen": "screenings.write",
     "measure": "measures.read",
-    "account": "audit.read",
+    "disclosures": "audit.read",
 }
 
 
@@ -39,6 +41,7 @@ ACTIONS: dict[str, str] = {
 OPERATIONS: dict[str, Operation] = {
     "log-in": "E",
     "log-out": "E",
+    "enrol": "U",
     "submit": "C",
     "screen": "C",
     "amend": "U",

@@ -24,7 +24,7 @@ from infra.postgres import pool
 from stream_processors.disclosing import WITHDRAWN
 from stream_processors.notify import Notifier
 from tests.integration.test_consent import PERSONAL, relayed, under
-from tests.support.api import Api, answer
+from tests.support.api import PASSWORD, Api, answer
 
 pytestmark = pytest.mark.real
 ROUNDS, LEAD_S, AT_ONCE = 100, 0.03, 4
@@ -86,7 +86,13 @@ async def hearing(api: Api) -> AsyncIterator[Counter[str]]:
 
 async def test_what_is_asked_for_after_a_revocation_is_answered_without_the_person(api: Api) -> None:
     chance = random.Random(38)
-    async with hearing(api) as heard, api.owner() as owner:
+    async with (
+        hearing(api) as heard,
+        api.owner() as owner,
+        _browser(api, "food-a") as food_a,
+        _browser(api, "food-b") as food_b,
+    ):
+        pages = {"food-a": food_a, "food-b": food_b}
         rounds = [await _held(api, number) for number in range(ROUNDS)]
         notices = {}
         for one in rounds:
@@ -94,7 +100,8 @@ async def test_what_is_asked_for_after_a_revocation_is_answered_without_the_pers
             wait = chance.uniform(0.0, 1.0)
             await owner.execute(DELIVERY, notices[one.referral], one.holder, UUID(one.referral), wait)
         for start in range(0, ROUNDS, AT_ONCE):
-            await asyncio.gather(*(_raced(api, one, chance) for one in rounds[start : start + AT_ONCE]))
+            now = rounds[start : start + AT_ONCE]
+            await asyncio.gather(*(_raced(api, one, pages[one.holder], chance) for one in now))
         pending = "select count(*) from delivery where delivered_at is null and failed_at is null"
         async with asyncio.timeout(20):
             while await owner.fetchval(pending):
@@ -129,7 +136,7 @@ async def _held(api: Api, number: int) -> Round:
     return one
 
 
-async def _raced(api: Api, one: Round, chance: random.Random) -> None:
+async def _raced(api: Api, one: Round, page: httpx.AsyncClient, chance: random.Random) -> None:
     """The clinic revokes while the holder reads by every way in."""
     referral = f"/v1/referrals/{one.referral}"
     ways = {
@@ -138,11 +145,7 @@ async def _raced(api: Api, one: Round, chance: random.Random) -> None:
         "list": "/v1/referrals?limit=10",
         "fhir": f"/fhir/Task/{one.referral}",
     }
-    async with (
-        api.http("clinic-a") as clinic,
-        api.http(one.holder) as holder,
-        _browser(api, one.holder) as page,
-    ):
+    async with api.http("clinic-a") as clinic, api.http(one.holder) as holder:
 
         async def revoke() -> None:
             await asyncio.sleep(chance.uniform(0.0, LEAD_S))
@@ -176,8 +179,10 @@ def _own(channel: str, got: httpx.Response, referral: str) -> str:
 
 @asynccontextmanager
 async def _browser(api: Api, organization: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that reads pages with the organization's token."""
-    async with api.http(organization, Accept="text/html") as client:
+    """A person of the organization, logged in."""
+    async with api.http() as client:
+        said = {"email": f"staff@{organization}.example.org", "password": PASSWORD}
+        assert (await client.post("/login", data=said)).status_code == 303
         yield client
 
 
