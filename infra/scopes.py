@@ -18,7 +18,7 @@ SCOPES: Final[Mapping[T, tuple[str, ...]]] = {
         "consents.write",
         "screenings.write",
         "directory.read",
-        "audit.read",
+        "disclosures.read",
     ),
     T.MCO: (
         "referrals.write",
@@ -28,7 +28,7 @@ SCOPES: Final[Mapping[T, tuple[str, ...]]] = {
         "authorizations.write",
         "measures.read",
         "directory.read",
-        "audit.read",
+        "disclosures.read",
     ),
     T.CBO: ("referrals.read", "responses.write", "directory.read", "directory.write"),
     T.HUB: (
@@ -37,7 +37,7 @@ SCOPES: Final[Mapping[T, tuple[str, ...]]] = {
         "assignments.write",
         "consents.write",
         "directory.read",
-        "audit.read",
+        "disclosures.read",
     ),
     T.STATE: ("measures.read", "directory.read"),
     T.OPERATOR: (
@@ -46,7 +46,7 @@ SCOPES: Final[Mapping[T, tuple[str, ...]]] = {
         "measures.read",
         "directory.read",
         "directory.write",
-        "audit.read",
+        "disclosures.read",
     ),
     T.PLATFORM: (
         "referrals.write",
@@ -54,7 +54,7 @@ SCOPES: Final[Mapping[T, tuple[str, ...]]] = {
         "consents.write",
         "screenings.write",
         "directory.read",
-        "audit.read",
+        "disclosures.read",
     ),
 }
 

@@ -157,7 +157,7 @@ async def _raced(api: Api, one: Round, page: httpx.AsyncClient, chance: random.R
             for _ in range(3):
                 await asyncio.sleep(chance.uniform(0.0, LEAD_S * 2))
                 at = time.monotonic() if not one.acknowledged else max(time.monotonic(), one.acknowledged)
-                found = _own(channel, (await get(path)), one.referral)
+                found = _own(channel, await _patient(get, path), one.referral)
                 one.looks.append(
                     (channel, at if one.acknowledged and at >= one.acknowledged else -1.0, found)
                 )
@@ -166,7 +166,16 @@ async def _raced(api: Api, one: Round, page: httpx.AsyncClient, chance: random.R
         reads.append(look("page", page.get, f"/cbo/referrals/{one.referral}"))
         await asyncio.gather(revoke(), *reads)
         for name, path in ways.items():
-            one.looks.append((name, time.monotonic(), _own(name, await holder.get(path), one.referral)))
+            one.looks.append(
+                (name, time.monotonic(), _own(name, await _patient(holder.get, path), one.referral))
+            )
+
+
+async def _patient(get: Callable[[str], Awaitable[httpx.Response]], path: str) -> httpx.Response:
+    """The answer, asked for again while there are too many requests."""
+    while (got := await get(path)).status_code == 429:
+        await asyncio.sleep(0.2)
+    return got
 
 
 def _own(channel: str, got: httpx.Response, referral: str) -> str:

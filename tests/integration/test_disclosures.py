@@ -18,7 +18,7 @@ from infra.postgres import pool
 from referrals import ids
 from referrals.state import Referral
 from stream_processors.disclosing import About, on_record
-from tests.support.api import Api, answer
+from tests.support.api import PASSWORD, Api, answer
 
 pytestmark = pytest.mark.real
 
@@ -132,9 +132,9 @@ async def test_csv_page_and_command_say_the_same(api: Api) -> None:
     items = await everything(api, "clinic-a", key)
     async with api.http("clinic-a") as http:
         text = (await http.get(f"/v1/persons/{key}/disclosures.csv")).text
-        page = await http.get(
-            f"/clinic/referrals/{found[0]['id']}/disclosures", headers={"Accept": "text/html"}
-        )
+    async with api.http() as http:
+        await http.post("/login", data={"email": "staff@clinic-a.example.org", "password": PASSWORD})
+        page = await http.get(f"/clinic/referrals/{found[0]['id']}/disclosures")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [r["recipient"] for r in rows] == [i["recipient"] for i in items]
     assert "Synthetic" not in text and "1980-02-01" not in text
