@@ -112,7 +112,7 @@ def record_of(request: Request, route: Route, status: int) -> records.Request:
 
 
 def _operation(route: Route) -> Operation:
-    return policy.OPERATIONS.get(route.action, "R")
+    return "R" if route.method == "GET" else policy.ACTIONS[route.action].operation
 
 
 def _named(request: Request, route: Route) -> Iterable[Object]:

@@ -51,7 +51,7 @@ FACT_GRANTS: dict[str, FactGrant] = {
     ),
     "operator": FactGrant(
         data=frozenset(
-            {"kind", "hop", "number", "organization", "service", "due_at", "reason", "chosen", "policy"}
+            {"kind", "hop", "organization", "service", "due_at", "reason", "chosen", "policy"}
         ),
         notes=False,
     ),

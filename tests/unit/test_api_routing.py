@@ -73,13 +73,13 @@ def test_every_handler_says_what_it_does() -> None:
 
 def test_every_scope_is_asked_for_by_some_action_and_every_action_can_be_held() -> None:
     granted = {scope for scopes in SCOPES.values() for scope in scopes}
-    asked = {scope for scope in policy.ACTIONS.values() if scope}
+    asked = {action.scope for action in policy.ACTIONS.values() if action.scope}
     assert asked == granted
 
 
 def test_every_principal_of_a_scoped_route_that_changes_something_can_hold_its_scope() -> None:
     for route in ROUTES:
-        scope = policy.ACTIONS[route.action]
+        scope = policy.ACTIONS[route.action].scope
         if scope and route.method != "GET" and not route.public:
             lacking = {p for p in route.principals if scope not in policy.held(p)}
             assert not lacking, (route.path, lacking)
