@@ -4,9 +4,10 @@ Comes in: a contract, a period, a moment (`as_of`). Goes out: figures that the l
 another payer's contract (404), nor a referral to anybody but its payer.
 """
 
+import contextlib
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -103,12 +104,18 @@ def _asked(request: Request) -> Asked:
 
 
 async def _rows(request: Request, asked: Asked) -> list[measures.Row]:
-    principal = principal_of(request)
-    database = context(request).database
+    async with measuring(request) as connection:
+        return await fetched(connection, asked)
+
+
+@contextlib.asynccontextmanager
+async def measuring(request: Request) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to count referrals with; few at a time, who waits for one holds none."""
+    principal, database = principal_of(request), context(request).database
     counts = action_of(request) == "measure" and principal.type in COUNTERS
     reading = database.aggregates(PATIENCE_S) if counts else database.reading(principal, PATIENCE_S)
     async with context(request).measuring, reading as connection:
-        return await fetched(connection, asked)
+        yield connection
 
 
 async def fetched(connection: asyncpg.Connection, asked: Asked) -> list[measures.Row]:

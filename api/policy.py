@@ -6,17 +6,17 @@ say how much of an object is shown: that is grants.py. Which scopes a type may h
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from api.principal import Principal
 from api.problems import Problem, not_found
+from infra.audit.records import Operation
 from infra.scopes import SCOPES
 from referrals.contracts import Contract
 from referrals.sharing import sharing
 from referrals.state import Referral
 from referrals.words import OrganizationType
 
-Operation = Literal["C", "R", "U", "D", "E"]
 Object = Mapping[str, frozenset[str]]
 """An object: what one can be to it -> the organizations that are. `any <type>` is every organization of that type."""
 
