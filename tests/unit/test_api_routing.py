@@ -9,6 +9,7 @@ from api.app import ROUTES, build, routes
 from api.routing import ANYONE, EVERYONE, Route, UndeclaredRoute, validate
 from infra.scopes import SCOPES
 from infra.settings import Settings
+from tests.support.matrix import declared
 
 
 async def handler(request: Request) -> Response:
@@ -83,3 +84,8 @@ def test_every_principal_of_a_scoped_route_that_changes_something_can_hold_its_s
         if scope and route.method != "GET" and not route.public:
             lacking = {p for p in route.principals if scope not in policy.held(p)}
             assert not lacking, (route.path, lacking)
+
+
+def test_the_matrix_knows_every_route_and_no_other() -> None:
+    """Else add its line to tests/support/matrix/declared.py: who may call it, and what of whom it shows."""
+    assert {f"{r.method} {r.path}" for r in routes()[0]} == set(declared.ROUTES)

@@ -22,7 +22,7 @@ from tests.support.matrix.world import World
 AT_ONCE = 6
 STREAM_S, LOOKS = 1.0, 10
 STREAM = "GET /v1/events/stream"
-LAST = "POST /logout"
+GROWS, LAST = "POST /v1/referrals", "POST /logout"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -66,11 +66,10 @@ async def run(api: Api, world: World, people: Sequence[Who], reading: bool = Fal
 
 
 def _of(who: Who, world: World, reading: bool) -> list[Cell]:
-    """Every cell of a caller; leaving is the last thing that a person does."""
-    order = sorted(ROUTES, key=lambda route: route == LAST)
-    made = [cell for route in order if route != STREAM for cell in cells(route, who, world)]
-    last = [cell for cell in made if cell.route == LAST]
-    found = [*(c for c in made if c.route != LAST), *references(who, world), *cursors(who, world), *last]
+    """Every cell of a caller: twins before one's own lists grow, and leaving as the last thing that a person does."""
+    made = [cell for route in ROUTES if route != STREAM for cell in cells(route, who, world)]
+    made += [*cursors(who, world), *references(who, world)]
+    found = sorted(made, key=lambda cell: (cell.route == LAST, cell.route == GROWS and cell.way != "none"))
     return [cell for cell in found if not reading or cell.route.startswith("GET ")]
 
 
