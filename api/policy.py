@@ -65,6 +65,8 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "page": Action(),
     "log-in": Action("", "E"),
     "log-out": Action("", "E"),
+    "account": Action(),
+    "enrol": Action("", "U"),
     "me": Action(),
     "metrics": Action("operations.read"),
     "submit": Action("referrals.write", "C"),

@@ -11,6 +11,8 @@ CBO, MCO, HUB = frozenset({"cbo"}), frozenset({"mco"}), frozenset({"hub"})
 STATE, OPERATOR = frozenset({"state"}), frozenset({"operator"})
 ALL = S | CBO | HUB | STATE | OPERATOR
 NOBODY_NEEDED = frozenset({"anyone"})
+AUDIT = "audit.read"
+"""What an auditor's role has, and no system."""
 
 # Which scopes an organization of a type has at all (the one client of interfaces.md holds them all).
 SCOPES: dict[str, frozenset[str]] = {
@@ -91,7 +93,16 @@ ROUTES: dict[str, Line] = {
     "GET /": Line(NOBODY_NEEDED),
     "GET /login": Line(NOBODY_NEEDED),
     "POST /login": Line(NOBODY_NEEDED),
+    "GET /login/link": Line(NOBODY_NEEDED),
+    "POST /login/link": Line(NOBODY_NEEDED),
+    "GET /login/link/{token}": Line(NOBODY_NEEDED),
+    "POST /login/link/{token}": Line(NOBODY_NEEDED),
+    "GET /login/code": Line(NOBODY_NEEDED),
+    "POST /login/code": Line(NOBODY_NEEDED),
     "POST /logout": Line(ALL),
+    "GET /account": Line(ALL),
+    "POST /account/code": Line(OPERATOR),
+    "POST /account/code/confirm": Line(OPERATOR),
     "GET /language": Line(NOBODY_NEEDED, free=True),
     "GET /static/{name}": Line(NOBODY_NEEDED, free=True),
     "GET /clinic": Line(S, "referrals.read"),
@@ -139,16 +150,16 @@ def is_page(route: str) -> bool:
     return not path.startswith((*doors, "/asyncapi", "/docs"))
 
 
-def expected(route: str, type: str | None, scopes: frozenset[str], party: str | None) -> str:
+def expected(route: str, type: str | None, scopes: frozenset[str], party: str | None, person: bool) -> str:
     """What the cell must be: `login`, `forbidden`, `missing` or `admitted`.
 
-    `type` None = nobody; `party` is what the caller's organization is to the object of the request, None = nothing,
-    because it is another's or there is no such object.
+    `type` None = nobody, and pages are for persons; `party` is what the caller's organization is to the object of the
+    request, None = nothing, because it is another's or there is no such object.
     """
     line = ROUTES[route]
     if line.types == NOBODY_NEEDED:
         return "admitted"
-    if type is None:
+    if type is None or (is_page(route) and not person):
         return "login"
     if type not in line.types or (line.scope and line.scope not in scopes):
         reads_one = route.startswith("GET ") and "{" in route

@@ -3,14 +3,12 @@
 Comes in: a running Api. Goes out: People with ready headers. Must never share a session between two of them.
 """
 
-import re
 from typing import Any, NamedTuple
-from uuid import uuid4
 
-from api import auth
-from infra import passwords
-from tests.support.api import PASSWORD, SECRET, Api
-from tests.support.matrix.declared import SCOPES
+from infra.passwords import hashed
+from tests.support.api import SECRET, Api
+from tests.support.matrix.declared import AUDIT, SCOPES
+from tests.support.people import entered, joined, token_of, unhurried
 
 TOKENS = {
     "clinic-a": "clinic",
@@ -25,23 +23,32 @@ TOKENS = {
     "state": "state",
     "operator": "operator",
 }
-CSRF = re.compile(r'name="csrf" value="([^"]+)"')
-# Who logs in: organization and role.
+# Who logs in: organization and role; the first of an organization has all that its type may do.
 LOG_INS = (
     ("clinic-a", "staff"),
     ("clinic-a", "admin"),
+    ("clinic-a", "auditor"),
+    ("clinic-b", "staff"),
     ("food-a", "staff"),
     ("food-a", "admin"),
-    ("golden-health-plan", "analyst"),
+    ("food-b", "staff"),
     ("golden-health-plan", "care-manager"),
+    ("golden-health-plan", "analyst"),
+    ("valley-care-plan", "care-manager"),
     ("hub", "navigator"),
+    ("hub-b", "navigator"),
+    ("network", "staff"),
     ("state", "officer"),
     ("operator", "operator"),
 )
+NARROWED = ("clinic-a", "food-a", "golden-health-plan", "hub", "operator")
 
 
 class Who(NamedTuple):
-    """One principal: `type` None = nobody, whatever it shows; `user` as the audit names it."""
+    """One principal: `type` None = nobody, whatever it shows; `user` as the audit names it.
+
+    `whole`: it has every scope of its type. `person`: it has a session, and pages are for persons alone.
+    """
 
     name: str
     headers: dict[str, str]
@@ -50,18 +57,19 @@ class Who(NamedTuple):
     scopes: frozenset[str] = frozenset()
     user: str | None = None
     whole: bool = False
-    session: bool = False
+    person: bool = False
 
 
 async def everybody(api: Api) -> list[Who]:
-    """All of them, each with credentials of its own."""
+    """All of them whose credentials hold, and nobody."""
+    unhurried(api)
     found = [Who("anonymous", {})]
     found += [await _token(api, id, type) for id, type in TOKENS.items()]
     found += [await _log_in(api, id, TOKENS[id], role) for id, role in LOG_INS]
-    for id, type in TOKENS.items():
-        if id in ("clinic-a", "food-a", "golden-health-plan", "hub", "operator"):
-            found += [await _token(api, id, type, scope) for scope in sorted(SCOPES[type])]
-    return [*found, *[await ended(api, how) for how in ENDS]]
+    found += [
+        await _token(api, id, TOKENS[id], scope) for id in NARROWED for scope in sorted(SCOPES[TOKENS[id]])
+    ]
+    return found
 
 
 async def _token(api: Api, id: str, type: str, scope: str | None = None) -> Who:
@@ -78,28 +86,17 @@ async def _token(api: Api, id: str, type: str, scope: str | None = None) -> Who:
 
 async def _log_in(api: Api, id: str, type: str, role: str) -> Who:
     """A person who has logged in through the page."""
-    user, email = uuid4(), f"{role.replace(' ', '-')}-{uuid4().hex[:8]}@{id}.example.org"
-    async with api.owner() as owner:
-        await owner.execute(
-            "insert into app_user (id, tenant, email, name, role, password_hash) values ($1, $2, $3, $4, $5, $6)",
-            user,
-            id,
-            email,
-            role,
-            role,
-            passwords.hash_password(PASSWORD),
-        )
+    email = await joined(api, id, role)
     async with api.http() as http:
-        answer = await http.post("/login", data={"email": email, "password": PASSWORD})
+        answer = await entered(http, email)
         assert answer.status_code == 303, answer.text
         cookie = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
         said: dict[str, Any] = (await http.get("/v1/me")).json()
-        csrf = CSRF.search((await http.get(f"/{type}" if type != "platform" else "/clinic")).text)
+        headers = {"Cookie": cookie, "X-CSRF-Token": await token_of(http)}
     scopes = frozenset(said["scopes"])
-    assert (said["organization"]["type"], scopes <= SCOPES[type]) == (type, True), said
-    assert csrf is not None, f"no form for {id} {role}"
-    headers = {"Cookie": cookie, "X-CSRF-Token": csrf[1]}
-    return Who(f"{id} {role}", headers, id, type, scopes, str(user), session=True)
+    assert (said["organization"]["type"], scopes <= SCOPES[type] | {AUDIT}) == (type, True), said
+    whole = scopes == SCOPES[type]
+    return Who(f"{id} {role}", headers, id, type, scopes, said["user"], whole, person=True)
 
 
 # Credentials that were good: what ends them.
@@ -113,15 +110,17 @@ ENDS = {
 }
 
 
-async def ended(api: Api, how: str) -> Who:
-    """A caller whose credentials were good a moment ago."""
-    if "user" in how or "session" in how:
-        who = await _log_in(api, "clinic-b", "clinic", how)
-        shown = who.headers["Cookie"].partition("=")[2]
-    else:
-        organization = "cedar-health-plan"  # its client is nobody else's here
-        who = await _token(api, organization, "mco")
-        shown = who.headers["Authorization"].removeprefix("Bearer ")
-    async with api.owner() as owner:
-        await owner.execute(ENDS[how], auth.hashed(shown))
-    return Who(how, {k: v for k, v in who.headers.items() if k != "X-CSRF-Token"})
+async def ended(api: Api) -> list[Who]:
+    """Callers whose credentials were good a moment ago."""
+    found = []
+    for how, sql in ENDS.items():
+        if "user" in how or "session" in how:
+            who = await _log_in(api, "clinic-b", "clinic", "staff")
+            shown = who.headers["Cookie"].partition("=")[2]
+        else:
+            who = await _token(api, "cedar-health-plan", "mco")  # its client is nobody else's here
+            shown = who.headers["Authorization"].removeprefix("Bearer ")
+        async with api.owner() as owner:
+            assert await owner.execute(sql, hashed(shown)) == "UPDATE 1", how
+        found.append(Who(how, {k: v for k, v in who.headers.items() if k != "X-CSRF-Token"}))
+    return found
