@@ -134,6 +134,11 @@ def authorize(principal: Principal, action: str, target: Object | None = None) -
     return Verdict.FORBIDDEN if are & SEES and rule.only else Verdict.UNKNOWN
 
 
+def permitted(principal: Principal, action: str) -> bool:
+    """Whether the principal may do the action on some object: what a link on a page needs to know."""
+    return authorize(principal, action) is Verdict.ALLOWED
+
+
 def sees(principal: Principal, target: Object) -> bool:
     """Whether a referral exists for the principal at all."""
     return bool(relations(principal, target) & SEES)
@@ -154,7 +159,7 @@ def admits(principal: Principal, action: str, types: frozenset[str], reads_one: 
 
     `reads_one`: it shows one object; what a type can never read does not exist for it.
     """
-    if principal.type in types and authorize(principal, action) is Verdict.ALLOWED:
+    if principal.type in types and permitted(principal, action):
         return Verdict.ALLOWED
     never = ACTIONS[action].scope not in held(principal.type) | {""}
     return Verdict.UNKNOWN if never and reads_one else Verdict.FORBIDDEN
