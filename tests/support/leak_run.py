@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import asyncpg
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
@@ -40,6 +41,7 @@ class Run:
         self.folder = folder
         self.accepted: list[str] = []
         self.problems = 0
+        self._copies = 0
 
     def keep(self, name: str, content: bytes) -> None:
         """Something that somebody else than the sender reads."""
@@ -67,7 +69,13 @@ class Run:
                 path, sent = ("/fhir", as_fhir_bundle(body)) if fhir else ("/v1/referrals", body)
                 kind = "application/fhir+json" if fhir else "application/json"
                 for _ in range(20):
-                    answer = await self.ask(http, "POST", path, json=sent, headers={"content-type": kind})
+                    answer = await self.ask(
+                        http,
+                        "POST",
+                        path,
+                        json=sent,
+                        headers={"content-type": kind, "idempotency-key": who.email.encode()},
+                    )
                     if answer is not None and answer.status_code < 500:
                         break
                     await asyncio.sleep(1)
@@ -131,8 +139,15 @@ class Run:
                 body = {"action": "accept", "note": f"called {who.phone}, {who.note}"}
                 await self.ask(http, "POST", f"/v1/referrals/{referral}/responses", json=body)
 
+    def keep_logs(self) -> None:
+        """Copies of all logs as they are now: the supervisor cuts one that grew too large."""
+        self._copies += 1
+        for log in (self.exchange.data_dir / "logs").iterdir():
+            self.keep(f"log-{self._copies}-{log.name}", log.read_bytes())
+
     def kill(self, name: str) -> None:
         """SIGKILL for a part or a server, which its supervisor starts again."""
+        self.keep_logs()
         pids = self.exchange.pids
         pid = pids["workers"][0] if name == "worker" else pids[name]
         with contextlib.suppress(ProcessLookupError):
@@ -142,7 +157,10 @@ class Run:
         """Until everything is applied and published."""
 
         async def all_is() -> bool:
-            return await behind(self.exchange) == 0 and await relayed(self.exchange)
+            try:
+                return await behind(self.exchange) == 0 and await relayed(self.exchange)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError):
+                return False
 
         await until(all_is, timeout_s=90, every_s=0.5)
 
@@ -153,12 +171,13 @@ class Run:
                 for path in ("/metrics", "/readyz", "/livez"):
                     self.keep("metrics", (await http.get(address + path)).content)
         now = datetime.now(UTC)
-        for who in ("operator", "state"):
-            with contextlib.suppress(StopIteration):
-                async with self.exchange.http(who) as seen:
-                    span = f"from={now:%Y-01-01}&to={now:%Y-12-31}"
-                    for path in (f"/v1/contracts/{PLAN}-2026/measures.csv?{span}", "/v1/referrals", "/v1/me"):
-                        self.keep("exports", (await seen.get(path)).content)
+        for who in self.exchange.organizations:
+            if who["type"] not in ("operator", "state", "hub") or not who["clients"]:
+                continue
+            async with self.exchange.http(who["id"]) as seen:
+                span = f"from={now:%Y-01-01}&to={now:%Y-12-31}"
+                for path in (f"/v1/contracts/{PLAN}-2026/measures.csv?{span}", "/v1/me", "/v1/organizations"):
+                    self.keep("exports", (await seen.get(path)).content)
         for command in (
             ("doctor",),
             ("dead-letters", "list", "--json"),
@@ -175,7 +194,8 @@ class Run:
             if topic.startswith("__"):
                 continue
             places = [TopicPartition(topic, p) for p in range(count)]
-            consumer = AIOKafkaConsumer(**self.exchange.kafka_login().aiokafka(), enable_auto_commit=False)
+            login = self.exchange.kafka_login().aiokafka()
+            consumer = AIOKafkaConsumer(**login, enable_auto_commit=False, auto_offset_reset="earliest")
             await consumer.start()
             try:
                 consumer.assign(places)
