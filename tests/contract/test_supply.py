@@ -15,6 +15,9 @@ ROOT = Path(__file__).parents[2]
 LOCKS = ("requirements.lock", "tests/benchmarks/engine/peers.lock")
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 FLOORS = tomllib.loads((ROOT / "tests" / "supply" / "floors.toml").read_text(encoding="utf-8"))
+FOLDERS = (
+    "api", "avro_schemas", "cli", "docs", "infra", "producers", "referrals", "stream_processors", "tests", ".ci"
+)  # fmt: skip
 # Files in which something looks like a secret on purpose, with the kinds and why.
 EXEMPT: Mapping[str, tuple[set[str], str]] = {}
 
@@ -90,7 +93,15 @@ def test_the_bill_of_materials_names_every_package_with_hashes_and_licence() -> 
 
 
 def kept() -> list[Path]:
-    """The files of the repository."""
+    """The files of the repository; of an unpacked source tree those of its folders."""
+    if not (ROOT / ".git").exists():
+        named = [
+            path
+            for folder in FOLDERS
+            for path in (ROOT / folder).rglob("*")
+            if "__pycache__" not in path.parts
+        ]
+        return [*named, *(path for path in ROOT.iterdir() if path.is_file())]
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
     return [ROOT / name for name in listed.stdout.decode().split("\0") if name]
 
