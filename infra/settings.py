@@ -37,6 +37,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     smtp_url: str | None = None
+    smtp_from: str | None = None
+    idle_minutes: int = 15
     match_key: str | None = None
     audit_key: str | None = None
     worker_slot: int = 0
