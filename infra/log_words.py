@@ -23,6 +23,7 @@ EVENTS = frozenset(
         "a part ended; starting it again",
         "a record kills its reader and is quarantined unread",
         "a released record failed again",
+        "an e-mail could not be sent",
         "an offset is missing",
         "answered",
         "client assertion refused",
