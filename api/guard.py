@@ -65,11 +65,7 @@ def as_problem(error: Exception) -> Problem:
         return problems.away("Kafka")
     if isinstance(error, HTTPException):
         return Problem(problems.BY_STATUS.get(error.status_code, "internal"), headers=error.headers)
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
-    log.error("request failed", error=type(error).__name__, where=where)
+    log.error("request failed", error=error)  # its type and place: the log has no other use for it
     return Problem("internal")
 
 

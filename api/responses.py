@@ -116,8 +116,8 @@ async def pick(request: Request, seen: views.Seen, said: AssignBody, body: bytes
     services = list(dict.fromkeys([*([said.service] if said.service else []), *(said.services or [])]))
     if not services:
         raise wrong("/service", "pick a service, or send `services` to ask several at once")
-    if broken := [s for s in services if len(s.split()) != 1]:
-        raise wrong("/services", f"`{broken[0]}` is no service id; read GET /v1/services")
+    if any(len(s.split()) != 1 for s in services):
+        raise wrong("/services", "not an id of a service; read GET /v1/services")
     asked = await events.ask(request, body)
     envelope_said, rest = events.said(request, asked), (said.reason or "", said.version or 0)
     if len(services) == 1:
