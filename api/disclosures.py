@@ -5,7 +5,7 @@ never say a value of a person, nor leave out a disclosure that is on record. For
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -51,18 +51,33 @@ class Position(Struct, frozen=True, array_like=True):
     referral: UUID
 
 
+class Asking(NamedTuple):
+    """For whom it is: its sender, the hub that reviews the referral, or whoever audits the exchange."""
+
+    organization: str
+    type: str
+
+
+def asking(request: Request) -> Asking:
+    """The caller of a request."""
+    principal = principal_of(request)
+    return Asking(principal.organization, principal.type)
+
+
 async def index(request: Request) -> Response:
     """What was disclosed of a person, the newest first."""
     position = cursors.decode(request.query_params.get("cursor"), Position)
     async with context(request).database.reading(principal_of(request)) as connection:
-        found, end = await of_person(connection, _person(request), position, cursors.limit(request))
+        found, end = await of_person(
+            connection, asking(request), _person(request), position, cursors.limit(request)
+        )
     return answer(cursors.page(found, cursors.encode(end) if end else None))
 
 
 async def index_csv(request: Request) -> Response:
     """The same as CSV, whole."""
     async with context(request).database.reading(principal_of(request), 20.0) as connection:
-        found, end = await of_person(connection, _person(request), None, MAX_ROWS)
+        found, end = await of_person(connection, asking(request), _person(request), None, MAX_ROWS)
     if end is not None:
         raise wrong("?cursor", f"more than {MAX_ROWS:,} disclosures; read them page by page as JSON")
     rows = ([_cell(one[name]) for name in COLUMNS] for one in found)
@@ -71,13 +86,17 @@ async def index_csv(request: Request) -> Response:
 
 
 async def of_person(
-    connection: asyncpg.Connection, person: UUID, position: Position | None = None, limit: int = 50
+    connection: asyncpg.Connection,
+    asking: Asking,
+    person: UUID,
+    position: Position | None = None,
+    limit: int = 50,
 ) -> tuple[list[dict[str, Any]], Position | None]:
-    """A page of what was disclosed of a person, as far as the connection's role may know, and where it ended."""
+    """A page of what was disclosed of a person, as far as whoever asks may know, and where it ended."""
     at, chain, number, referral = (
         (position.at, position.chain, position.number, position.referral) if position else (None,) * 4
     )
-    rows = await connection.fetch(SQL["of_person"], person, at, chain, number, referral, limit + 1)
+    rows = await connection.fetch(SQL["of_person"], person, at, chain, number, referral, limit + 1, *asking)
     found = [entry(row) for row in rows[:limit]]
     if len(rows) <= limit:
         return found, None

@@ -1,11 +1,15 @@
--- What was disclosed of a person, the newest first: person, position (at, chain, number, referral), limit.
+-- What was disclosed of a person, the newest first: person, position (at, chain, number, referral), limit, and who asks:
+-- organization and type.
 -- name: of_person
 select at, referral_id, recipient, shown, basis, rule, action, purpose, chain, number
-from audit_disclosure
+from audit_disclosure d
 where person_key = $1
     and ($2::timestamptz is null or (at, chain, number, referral_id) < ($2, $3::text, $4::bigint, $5::uuid))
+    and (
+        false
+        or tenant = $7 -- seen by: owner
+        or $8 = 'hub' and exists (select from referral r where r.id = d.referral_id and r.hub = $7 and r.reviewed)
+        or $8 = 'operator' and $7::text is not null
+    )
 order by at desc, chain desc, number desc, referral_id desc
 limit $6
-
--- name: person_of
-select person_key from referral where id = $1

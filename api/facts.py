@@ -112,9 +112,7 @@ FACT_GRANTS: dict[str, FactGrant] = {
     "past": FactGrant(data=TURN, notes=False, users=False, parties=False),
     "withheld": FactGrant(data=STUB, notes=False, users=False, parties=False),
     "operator": FactGrant(
-        data=frozenset(
-            {"kind", "hop", "number", "organization", "service", "due_at", "reason", "chosen", "policy"}
-        ),
+        data=frozenset({"kind", "hop", "organization", "service", "due_at", "reason", "chosen", "policy"}),
         notes=False,
     ),
 }

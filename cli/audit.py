@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from api.disclosures import Position, of_person
+from api.disclosures import Asking, Position, of_person
 from cli.common import FILE, Exchange, find, json_option, print_json, run, wants_json
 from infra.audit import checkpoints, keeping, verify
 from infra.audit.checkpoints import Checkpoint
@@ -18,6 +18,7 @@ from infra.audit.verify import Proof, Wrong
 from infra.postgres import connect
 
 SHOWN = 20
+EXCHANGE = Asking("exchange", "operator")
 LISTED = ("at", "recipient", "what", "why", "under", "rule", "referral", "how")
 
 
@@ -86,7 +87,7 @@ async def disclosed(url: str, person: UUID) -> list[dict[str, Any]]:
     position: Position | None = None
     try:
         while True:
-            page, position = await of_person(connection, person, position, 1000)
+            page, position = await of_person(connection, EXCHANGE, person, position, 1000)
             found += page
             if position is None:
                 return found

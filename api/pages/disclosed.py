@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api import cursors
 from api.context import context, principal_of
-from api.disclosures import Position, of_person
+from api.disclosures import Position, asking, of_person
 from api.pages import clinic_models, hub_models, when
 from api.pages.render import page
 from api.pages.show import Model, Show, View
@@ -34,7 +34,7 @@ async def _page(request: Request, kind: str, base: str) -> Response:
     o = await opened(request, kind)
     position = cursors.decode(request.query_params.get("cursor"), Position)
     async with context(request).database.reading(principal_of(request)) as connection:
-        found, end = await of_person(connection, o.seen.state.person_key, position, PAGE)
+        found, end = await of_person(connection, asking(request), o.seen.state.person_key, position, PAGE)
     links = turned(request, None)
     if end is not None:
         links["next_href"] = f"{request.url.path}?cursor={cursors.encode(end)}"
