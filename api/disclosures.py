@@ -68,16 +68,16 @@ async def index(request: Request) -> Response:
     """What was disclosed of a person, the newest first."""
     position = cursors.decode(request.query_params.get("cursor"), Position)
     async with context(request).database.reading(principal_of(request)) as connection:
-        found, end = await of_person(
-            connection, asking(request), _person(request), position, cursors.limit(request)
-        )
+        person = await _known(connection, request)
+        found, end = await of_person(connection, asking(request), person, position, cursors.limit(request))
     return answer(cursors.page(found, cursors.encode(end) if end else None))
 
 
 async def index_csv(request: Request) -> Response:
     """The same as CSV, whole."""
     async with context(request).database.reading(principal_of(request), 20.0) as connection:
-        found, end = await of_person(connection, asking(request), _person(request), None, MAX_ROWS)
+        person = await _known(connection, request)
+        found, end = await of_person(connection, asking(request), person, None, MAX_ROWS)
     if end is not None:
         raise wrong("?cursor", f"more than {MAX_ROWS:,} disclosures; read them page by page as JSON")
     rows = ([_cell(one[name]) for name in COLUMNS] for one in found)
@@ -132,10 +132,12 @@ def fields_of(shown: str) -> list[str]:
     return whole + sorted(f"{part}.{name}" for part, names in parts.items() for name in names)
 
 
-def _person(request: Request) -> UUID:
-    """The key of the path; anything that is no key is not found."""
+async def _known(connection: asyncpg.Connection, request: Request) -> UUID:
+    """The key of the path, of a person whom the caller has to do with; raises the 404."""
     text = request.path_params["id"]
     if not CANONICAL_ID.fullmatch(text):
+        raise not_found()
+    if not await connection.fetchval(SQL["known"], UUID(text), *asking(request)):
         raise not_found()
     return UUID(text)
 

@@ -111,7 +111,7 @@ async def _labels(request: Request, counted: Sequence[measures.Counted]) -> Labe
     """The sensitivity of each referral behind a number, which goes with it."""
     principal = principal_of(request)
     async with context(request).database.reading(principal, PATIENCE_S) as connection:
-        rows = await connection.fetch(SQL["labels"], [c.referral for c in counted])
+        rows = await connection.fetch(SQL["labels"], [c.referral for c in counted], principal.organization)
     return {r["id"]: labels.holding(r["sensitivity"], r["domain"]) for r in rows}
 
 

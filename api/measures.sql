@@ -30,4 +30,9 @@ limit $7
 
 -- name: labels
 select id, domain, array(select jsonb_array_elements_text(state -> 'sensitivity')) as sensitivity
-from referral where id = any ($1::uuid[])
+from referral
+where id = any ($1::uuid[])
+    and (
+        payer = $2 -- seen by: payer
+        or payers_before @> jsonb_build_array(jsonb_build_object('payer', $2::text)) -- seen by: payer-before
+    )

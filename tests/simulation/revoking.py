@@ -5,6 +5,7 @@ before. What is applied is what the exchange applies (decode, Work); what is sho
 feedback show. Only their order is made up.
 """
 
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -34,7 +35,7 @@ from tests.support.referrals import COUNTY, ZIP, body, service
 START = datetime(2026, 11, 2, 17, 0, tzinfo=UTC)
 CLINIC, PLAN, CBOS = "clinic", "plan", ("food-a", "food-b")
 KINDS = {CLINIC: "clinic", PLAN: "mco", "hub": "hub"} | dict.fromkeys(CBOS, "cbo")
-SECRET = "whsec_c3ludGhldGljLXNlY3JldC1zeW50aGV0aWM="
+SECRET = "whsec_" + b64encode(b"synthetic, for signing").decode()
 CANARIES = (b"Canary", b"1980-02-01", b"canary-note", b"canary@", b"1 Canary St")
 STEPS = 10
 PLACES = {ZIP: Place(37.807, -122.285, COUNTY)}

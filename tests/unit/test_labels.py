@@ -26,6 +26,7 @@ from referrals.words import SENSITIVITIES, HopStatus, table
 from stream_processors.disclosing import About
 from stream_processors.notify import message
 from stream_processors.outbox import outputs
+from tests.simulation.revoking import SECRET
 from tests.support.referrals import NOW, applied, body, envelope, service, submit, world
 from tests.unit.test_api_views import CBO, PLAN, seen
 from tests.unit.test_minimum_necessary import SHOW, history
@@ -114,7 +115,7 @@ def channels(given: list[str], domain: str) -> dict[str, tuple[Any, Any]]:
     assert stub is not None and plan is not None
     row = {"type": "hop-accepted", "at": NOW, "kind": "referral", "stream_id": UUID(int=7), "version": 3}
     row |= {"status": "accepted", "about": About(found.state), "id": UUID(int=9)}
-    row |= {"webhook_secret": "whsec_c3ludGhldGljLXNlY3JldC1zeW50aGV0aWM="}
+    row |= {"webhook_secret": SECRET}
     hook = msgspec.json.decode(message(row, NOW)[0])
     task = fhir_labels.marked({"resourceType": "Task"}, view["sensitivity"])
     back = fhir_labels.sensitivity(_resource(task))

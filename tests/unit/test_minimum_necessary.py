@@ -31,6 +31,7 @@ from referrals.words import SENSITIVITIES, HopStatus, ReferralStatus, table
 from stream_processors.disclosing import About
 from stream_processors.notify import message
 from stream_processors.outbox import outputs
+from tests.simulation.revoking import SECRET
 
 NOW = datetime(2026, 11, 2, 17, 0, tzinfo=UTC)
 CANARY = re.compile(r"canary/[a-z0-9_./-]+[a-z0-9_]")
@@ -340,8 +341,7 @@ def channels(case: Case, organization: str) -> dict[str, str]:
         "version": 3,
     }
     notice |= {"status": str(case.seen.state.status), "about": About(case.seen.state), "id": UUID(int=9)}
-    secret = "whsec_c3ludGhldGljLXNlY3JldC1zeW50aGV0aWM="
-    found = {"webhook": message(notice | {"webhook_secret": secret}, NOW)[0].decode()}
+    found = {"webhook": message(notice | {"webhook_secret": SECRET}, NOW)[0].decode()}
     counted = measures.Counted(case.seen.state.id, NOW, True, False, 1.0)
     found["csv"] = doors.written(doors.COLUMNS, [doors._columns(counted, {})])
     if view is None or kind is None:
