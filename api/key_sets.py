@@ -56,5 +56,5 @@ class KeySets:
                 try:
                     published.keys = parse(await fetched(url, MAX_BYTES), self._curves)
                 except (*FAILED, BadKeys) as error:
-                    log.warning("a key set cannot be used", url=url, error=type(error).__name__)
+                    log.warning("a client's key set cannot be used", url=url, error=error)
         return published.keys

@@ -53,7 +53,7 @@ async def leave(request: Request, organization: str, following: str) -> Left | N
     try:
         description = await context(request).descriptions.of(provider["issuer"])
     except NotVouched as error:
-        log.warning("an identity provider cannot be used", organization=organization, reason=str(error))
+        log.warning("an identity provider cannot be used", reason=error)
         return None
     state, browser, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(4))
     async with context(request).database.own() as connection:
@@ -84,7 +84,7 @@ async def arrive(request: Request, browser: str) -> tuple[Begun, str] | None:
     try:
         email = await _vouched(request, flow, code)
     except NotVouched as error:
-        log.warning("a provider's answer was refused", organization=flow["tenant"], reason=str(error))
+        log.warning("a provider's answer was refused", reason=error)
         return None
     async with context(request).database.own() as connection:
         user = await connection.fetchrow(SQL["user"], flow["tenant"], email)
