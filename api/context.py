@@ -22,6 +22,7 @@ from api.readiness import Readiness
 from api.streams import Streams
 from infra.kafka import KafkaLogin
 from infra.settings import Settings
+from infra.vault.vault import vault_of
 from producers.envelope import Record
 
 RECENT_S = 120.0
@@ -73,6 +74,7 @@ class Context:
         self.readiness = Readiness(database.url, kafka)
         self.key_sets = KeySets()
         self.recent = Recent()
+        self.vault = vault_of(settings)
 
     @property
     def secure(self) -> bool:

@@ -39,7 +39,7 @@ async def found(request: Request) -> views.Seen:
     """The referral of the path as the caller may see it; raises the 404."""
     principal = principal_of(request)
     async with context(request).database.reading(principal) as connection:
-        seen = await load(connection, principal, referral_id(request))
+        seen = await load(connection, context(request).vault, principal, referral_id(request))
     if seen is None:
         raise not_found()
     return seen
@@ -76,7 +76,9 @@ async def index(request: Request) -> Response:
     position = cursors.decode(request.query_params.get("cursor"), Position)
     limit = cursors.limit(request)
     async with context(request).database.reading(principal) as connection:
-        found, end = await list_visible(connection, principal, filters, position, limit)
+        found, end = await list_visible(
+            connection, context(request).vault, principal, filters, position, limit
+        )
     items = [views.referral(principal, seen) for seen in found]
     return answer(cursors.page(items, cursors.encode(end) if end else None))
 
@@ -96,10 +98,10 @@ async def history(request: Request) -> Response:
     after = cursors.decode(request.query_params.get("cursor"), int) or 0
     limit = cursors.limit(request, cursors.MAX_LIMIT)
     async with context(request).database.reading(principal) as connection:
-        seen = await load(connection, principal, referral_id(request))
+        seen = await load(connection, context(request).vault, principal, referral_id(request))
         if seen is None or not 0 <= after < 2**31:
             raise not_found()
-        found = await events_of(connection, principal, seen, after, limit + 1)
+        found = await events_of(connection, context(request).vault, principal, seen, after, limit + 1)
     more = cursors.encode(found[limit - 1]["version"]) if len(found) > limit else None
     return answer(cursors.page(found[:limit], more))
 
@@ -108,7 +110,7 @@ async def routing(request: Request) -> Response:
     """The last routing decision explained: to sender, hub and operator."""
     principal = principal_of(request)
     async with context(request).database.reading(principal) as connection:
-        seen = await load(connection, principal, referral_id(request))
+        seen = await load(connection, context(request).vault, principal, referral_id(request))
         if seen is None or views.kind_of(principal, seen) not in ("sender", "hub", "operator"):
             raise not_found()
         stored = await decision_of(connection, seen.state.id)
