@@ -30,6 +30,7 @@ from tests.support.vault import KEK, vault
 
 pytestmark = pytest.mark.real
 CLINIC = "clinic-a"
+ENDED = {"code": "service-provided", "need": "resolved"}
 NEW = b"another key-encryption key here!"
 TABLES = """
 select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -52,7 +53,7 @@ async def helped(api: Api, name: str, person: str) -> dict[str, Any]:
     sent = body(uuid4().hex, person=body()["person"] | {"person_id": person, "family_name": name})
     referral = await api.submitted(CLINIC, **{k: v for k, v in sent.items() if k != "sender_referral_id"})
     await answer(api, referral, "accept")
-    done = await answer(api, referral, "complete", outcome_code="service-provided", note=f"saw {name}")
+    done = await answer(api, referral, "complete", outcome=ENDED, note=f"saw {name}")
     assert done.status_code == 200, done.text
     return referral
 
