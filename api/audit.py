@@ -19,7 +19,7 @@ from api.database import Database, DatabaseAway
 from api.principal import Principal
 from api.routing import Route
 from infra.audit import records
-from infra.audit.records import Object, Operation
+from infra.audit.records import Object
 from infra.audit.trail import Moved, Trail
 
 TOGETHER: Final = 500
@@ -73,12 +73,11 @@ class Audit:
         self._writer = None
 
     async def _commit(self, found: list[records.Request]) -> None:
-        entries = [(record.organization or "", record, record.at) for record in found]
         for last in (False, True):
             try:
                 async with self._database.auditing() as connection:
-                    head = await self._trail.add(connection, entries)
-                self._trail.adopt(head)
+                    await self._trail.add(connection, found)
+                self._trail.adopt()
                 return
             except Moved:
                 if last:
@@ -101,7 +100,7 @@ def record_of(request: Request, route: Route, status: int) -> records.Request:
         request=request.state.request_id,
         route=f"{route.method} {route.path}",
         action=route.action,
-        operation=_operation(route),
+        operation=policy.OPERATIONS.get(route.action, "R"),
         status=status,
         organization=principal.organization if principal else None,
         type=principal.type if principal else None,
@@ -109,10 +108,6 @@ def record_of(request: Request, route: Route, status: int) -> records.Request:
         role=principal.role if principal else None,
         objects=shown + tuple(o for o in named if (o.kind, o.id) not in known),
     )
-
-
-def _operation(route: Route) -> Operation:
-    return policy.OPERATIONS.get(route.action, "R")
 
 
 def _named(request: Request, route: Route) -> Iterable[Object]:

@@ -12,7 +12,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from starlette.requests import Request
@@ -32,25 +32,28 @@ TOUCH = timedelta(minutes=1)
 _HASHING = asyncio.Semaphore(2)
 
 
-def presented(request: Request) -> bytes:
-    """The hash of the token or cookie of a request, whoever's it is."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return hashed(
-        token.strip() if scheme.lower() == "bearer" else request.cookies.get(cookie_name(request), "")
-    )
+class Presented(NamedTuple):
+    """What a request shows of its caller: the hash of a token or of a cookie, empty for neither."""
+
+    by_token: bool
+    credential: bytes
 
 
-async def identify(request: Request, required: bool) -> Principal | None:
-    """The caller of a request; raises the 401 where one is required, else None for nobody."""
+def presented(request: Request) -> Presented:
+    """The token or cookie of a request, whoever's it is."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        found = await _by_token(request, hashed(token.strip()))
-        error = 'Bearer error="invalid_token"'
-    else:
-        cookie = request.cookies.get(cookie_name(request))
-        found = await _by_session(request, hashed(cookie)) if cookie else None
-        error = "Bearer"
+        return Presented(True, hashed(token.strip()))
+    cookie = request.cookies.get(cookie_name(request))
+    return Presented(False, hashed(cookie) if cookie else b"")
+
+
+async def identify(request: Request, shown: Presented, required: bool) -> Principal | None:
+    """The caller of a request; raises the 401 where one is required, else None for nobody."""
+    read = _by_token if shown.by_token else _by_session
+    found = await read(request, shown.credential) if shown.credential else None
     if found is None and required:
+        error = 'Bearer error="invalid_token"' if shown.by_token else "Bearer"
         raise Problem("unauthenticated", headers={"WWW-Authenticate": error})
     return found
 

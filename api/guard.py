@@ -86,16 +86,16 @@ async def respond(request: Request, problem: Problem, page_problem: PageProblem 
 async def _admit(request: Request, route: Route) -> None:
     if "\x00" in request.url.path or "%00" in request.scope.get("query_string", b"").decode("latin-1"):
         raise Problem("malformed", "the address holds a NUL; remove it")
-    limits = context(request).limits
+    limits, shown = context(request).limits, auth.presented(request)
     if not route.public:
-        limits.refused.check(auth.presented(request))
-    principal = await _caller(request, route)
+        limits.refused.check(shown.credential)
+    principal = await _caller(request, route, shown)
     request.state.principal = principal
     if principal is None:
         return
     if not route.public:
         if (seconds := limits.requests.wait(principal.user)) > 0:
-            limits.refused.note(auth.presented(request), seconds)
+            limits.refused.note(shown.credential, seconds)
             raise too_many(seconds)
         if principal.type not in route.principals or not policy.permitted(principal, route.action):
             raise _refused(route, principal)
@@ -103,12 +103,12 @@ async def _admit(request: Request, route: Route) -> None:
         await _check_csrf(request, principal)
 
 
-async def _caller(request: Request, route: Route) -> Principal | None:
+async def _caller(request: Request, route: Route, shown: auth.Presented) -> Principal | None:
     """Who asks; probes and documents look nobody up, and a public page is shown to nobody while we cannot know."""
     if route.action == "public" and route.door != "page":
         return None
     try:
-        return await auth.identify(request, required=not route.public)
+        return await auth.identify(request, shown, required=not route.public)
     except DatabaseAway:
         if route.public:
             return None

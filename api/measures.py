@@ -4,9 +4,10 @@ Comes in: a contract, a period, a moment (`as_of`). Goes out: figures that the l
 another payer's contract (404), nor a referral to anybody but its payer.
 """
 
+import contextlib
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -106,12 +107,18 @@ def _asked(request: Request) -> Asked:
 
 
 async def _rows(request: Request, asked: Asked) -> list[measures.Row]:
-    principal = principal_of(request)
-    database = context(request).database
-    own = asked.contract.payer == principal.organization
+    async with measuring(request, asked.contract) as connection:
+        return await fetched(connection, asked)
+
+
+@contextlib.asynccontextmanager
+async def measuring(request: Request, contract: Contract) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to count a contract's referrals with; few at a time, who waits for one holds none."""
+    principal, database = principal_of(request), context(request).database
+    own = contract.payer == principal.organization
     reading = database.reading(principal, PATIENCE_S) if own else database.aggregates(PATIENCE_S)
     async with context(request).measuring, reading as connection:
-        return await fetched(connection, asked)
+        yield connection
 
 
 async def fetched(connection: asyncpg.Connection, asked: Asked) -> list[measures.Row]:

@@ -3,9 +3,8 @@
 Comes in: a principal and an action. Goes out: yes or no. Who sees which object is views.py; never a database.
 """
 
-from typing import Literal
-
 from api.principal import Principal
+from infra.audit.records import Operation
 from infra.scopes import SCOPES
 from referrals.words import OrganizationType
 
@@ -36,7 +35,7 @@ ACTIONS: dict[str, str] = {
 
 
 # action -> FHIR AuditEvent.action: create, update, execute; whatever is not listed reads.
-OPERATIONS: dict[str, Literal["C", "R", "U", "D", "E"]] = {
+OPERATIONS: dict[str, Operation] = {
     "log-in": "E",
     "log-out": "E",
     "submit": "C",

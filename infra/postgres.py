@@ -27,23 +27,17 @@ GONE = {"client_connection_check_interval": "5s"}
 ROLES = {"worker": "refex_writer", "relay": "refex_relay", "reader": "refex_reader", "api": "refex_api"}
 
 
-async def pool(url: str, part: str, min_size: int = 0, max_size: int = 4, prepare: str = "") -> asyncpg.Pool:
+async def pool(url: str, part: str, min_size: int = 0, max_size: int = 4) -> asyncpg.Pool:
     """A pool of sessions named `refex-<part>` under the part's role (architecture 12); opened while it is away.
 
     Only for transactions that leave nothing behind in the session: no LISTEN, no advisory lock or setting beyond the
-    transaction. So it is not reset between two of them, which was a round trip a batch. `prepare`: SQL of every new
-    session.
+    transaction. So it is not reset between two of them, which was a round trip a batch.
     """
-
-    async def begin(connection: asyncpg.Connection) -> None:
-        if prepare:
-            await connection.execute(prepare)
 
     return await asyncpg.create_pool(
         url,
         min_size=min_size,
         max_size=max_size,
-        init=begin,
         reset=_as_it_is,
         server_settings=session_settings(part),
         timeout=5,

@@ -5,6 +5,8 @@ left no mark (or one whose records survive the trial), so a random kill -9 costs
 """
 
 import contextlib
+import os
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from infra import crash_points
 from stream_processors import trial
 from stream_processors.runs import Consumed, Place, Run, flat
 
+LENGTH = 4  # bytes that say how many follow
 Ranges = dict[Place, tuple[int, int]]
 log = structlog.get_logger()
 
@@ -23,10 +26,11 @@ class Careful:
     """One worker's mark, a file of its own; `unread` holds what must not be read, and is the step's to look at."""
 
     def __init__(self, mark: Path, unread: set[tuple[str, int, int]], reader: str = trial.READER) -> None:
-        self._mark = mark
         self._unread = unread
         self._reader = reader
         self._suspects = _marked(mark)
+        self._mark = os.open(mark, os.O_RDWR | os.O_CREAT, 0o600)  # held open: it is written twice a look
+        weakref.finalize(self, os.close, self._mark)
 
     @contextlib.asynccontextmanager
     async def reading(self, batch: Sequence[Run[Consumed]]) -> AsyncIterator[None]:
@@ -42,11 +46,14 @@ class Careful:
             place = (raw.topic, raw.partition, raw.offset)
             log.error("a record kills its reader and is quarantined unread", place=place)
             self._unread.add(place)
-        self._mark.write_bytes(_ranges(batch))
+        self._write(_ranges(batch))
         crash_points.here("careful.marked")
         yield
         crash_points.here("careful.read")
-        self._mark.write_bytes(b"")
+        self._write(b"")
+
+    def _write(self, ranges: bytes) -> None:
+        os.pwrite(self._mark, len(ranges).to_bytes(LENGTH) + ranges, 0)
 
     def _suspected(self, raw: Consumed) -> bool:
         first, last = self._suspects.get((raw.topic, raw.partition), (1, 0))
@@ -64,7 +71,9 @@ def _ranges(batch: Sequence[Run[Consumed]]) -> bytes:
 def _marked(mark: Path) -> Ranges:
     """What the run before was reading when it ended; nothing when it was not, or the file is no mark."""
     try:
-        rows = msgspec.msgpack.decode(mark.read_bytes(), type=list[tuple[str, int, int, int]])
+        kept = mark.read_bytes()
+        ranges = kept[LENGTH : LENGTH + int.from_bytes(kept[:LENGTH])]
+        rows = msgspec.msgpack.decode(ranges, type=list[tuple[str, int, int, int]])
     except (OSError, msgspec.DecodeError):
         return {}
     return {(topic, partition): (first, last) for topic, partition, first, last in rows}

@@ -5,7 +5,6 @@ nor write while another process does.
 """
 
 import asyncio
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import asyncpg
@@ -21,13 +20,15 @@ EVERY_S = 60.0
 
 
 class Checkpoints:
-    """One process at a time (advisory lock) signs."""
+    """One process at a time (advisory lock) signs; whoever begins reads what the one before it wrote."""
 
     def __init__(self, url: str, config: Settings, every_s: float = EVERY_S) -> None:
         self._url = url
         self._key = signing_key(config)
         self._file = checkpoint_file(config)
         self._every_s = every_s
+        self._last = b""
+        self._reached: dict[str, int] = {}
 
     async def run(self) -> None:
         """For ever; after a failure begin anew."""
@@ -38,21 +39,25 @@ class Checkpoints:
             if connection is None:
                 await asyncio.sleep(self._every_s)
                 return
+            await asyncio.to_thread(self.begin)
             while True:
                 await self.sign(connection)
                 await asyncio.sleep(self._every_s)
 
-    async def sign(self, connection: asyncpg.Connection) -> int:
-        """Write a checkpoint of the chains that grew; how many there are."""
+    def begin(self) -> None:
+        """Read the file, whose lines must follow from each other. Raises Tampered."""
         kept = checkpoints.lines(self._file)
-        reached = self._reached(kept)
-        heads = [Head(r["chain"], r["length"], r["hash"]) for r in await connection.fetch(SQL["heads"])]
-        grown = [head for head in heads if reached.get(head.chain, 0) < head.length]
-        if grown:
-            line = checkpoints.made(self._key, grown, kept[-1] if kept else b"", datetime.now(UTC))
-            await asyncio.to_thread(checkpoints.append, self._file, line)
-        return len(grown)
+        self._last, self._reached = kept[-1] if kept else b"", {}
+        for checkpoint in checkpoints.read(kept, self._key.public_key()):
+            self._reached |= {chain: length for chain, (length, _) in checkpoint.heads.items()}
 
-    def _reached(self, kept: list[bytes]) -> Mapping[str, int]:
-        found = checkpoints.read(kept, self._key.public_key())
-        return {chain: length for c in found for chain, (length, _) in c.heads.items()}
+    async def sign(self, connection: asyncpg.Connection) -> int:
+        """Write a checkpoint of the chains that grew since the one before; how many they are."""
+        heads = [Head(r["chain"], r["length"], r["hash"]) for r in await connection.fetch(SQL["heads"])]
+        grown = [head for head in heads if self._reached.get(head.chain, 0) < head.length]
+        if grown:
+            line = checkpoints.made(self._key, grown, self._last, datetime.now(UTC))
+            await asyncio.to_thread(checkpoints.append, self._file, line)
+            self._last = line
+            self._reached |= {head.chain: head.length for head in grown}
+        return len(grown)

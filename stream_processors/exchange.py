@@ -26,7 +26,7 @@ from stream_processors.journal import Journal
 from stream_processors.parking import Parked
 from stream_processors.poison import Limits
 from stream_processors.progress import Stopped, fresh
-from stream_processors.runs import Consumed, Run, flat, runs
+from stream_processors.runs import Consumed, Place, Run, flat, runs
 from stream_processors.sealing import Sealing
 from stream_processors.service_record import Overdrawn
 from stream_processors.work import Work
@@ -34,7 +34,7 @@ from stream_processors.world import WorldKeeper
 from stream_processors.writes import Writes
 
 NOTIFY = f"notify {CHANNEL}"
-Holes = frozenset[store.Place]
+Holes = frozenset[Place]
 NO_HOLES: Holes = frozenset()
 LIMITS = Limits()
 TRANSIENT_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
@@ -45,14 +45,14 @@ WAITS = (asyncpg.InterfaceError, OSError, TimeoutError, store.Overtaken, store.R
 class Applied(NamedTuple):
     """What one batch did, for metrics and for the consumer's next fetch; `stops`: partitions that must not go on."""
 
-    next_offsets: dict[store.Place, int]
+    next_offsets: dict[Place, int]
     records: int
     facts: int
     rejected: int
     dead: int
-    gaps: dict[store.Place, int]
+    gaps: dict[Place, int]
     parked: int = 0
-    stops: Mapping[store.Place, Stopped] = MappingProxyType({})
+    stops: Mapping[Place, Stopped] = MappingProxyType({})
 
     def and_then(self, more: "Applied") -> "Applied":
         """This batch and the one after it, as one."""
@@ -183,12 +183,12 @@ class Exchange:
     def adopt(self, work: Work) -> None:
         """After the commit: the world as this work left it."""
         self._world.adopt(work)
-        self._sealing.adopt()
+        self._sealing.trail.adopt()
 
     def forget(self) -> None:
         """After a failure: the world and the end of the audit's chain are read anew."""
         self._world.forget()
-        self._sealing.forget()
+        self._sealing.trail.forget()
 
 
 def is_transient(error: Exception) -> bool:

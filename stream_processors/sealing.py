@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from infra.audit import records
-from infra.audit.chain import Head
 from infra.audit.records import Fact
 from infra.audit.trail import Trail
 from infra.postgres import Connection
@@ -19,26 +18,13 @@ class Sealing:
     """The chain of one exchange since its start."""
 
     def __init__(self) -> None:
-        self._trail = Trail("exchange", uuid4(), datetime.now(UTC))
-        self._reached: Head | None = None
+        self.trail = Trail("exchange", uuid4(), datetime.now(UTC))
 
     async def seal(self, connection: Connection, written: Sequence[Written]) -> None:
         """Add the seal to the caller's transaction; raises Moved when another was first."""
         if written:
-            now = datetime.now(UTC)
-            sealed = records.sealed([_fact(w) for w in written])
-            self._reached = await self._trail.add(connection, [("", sealed, now)])
-
-    def adopt(self) -> None:
-        """The transaction is committed."""
-        if self._reached is not None:
-            self._trail.adopt(self._reached)
-            self._reached = None
-
-    def forget(self) -> None:
-        """What became of it is not known."""
-        self._reached = None
-        self._trail.forget()
+            found = records.sealed([_fact(w) for w in written], datetime.now(UTC))
+            await self.trail.add(connection, [found])
 
 
 def _fact(w: Written) -> Fact:

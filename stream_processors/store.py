@@ -25,6 +25,7 @@ from stream_processors.journal import Journal
 from stream_processors.members import load_members, member_keys
 from stream_processors.persons import load_people
 from stream_processors.receiving import load_helps
+from stream_processors.runs import Place
 from stream_processors.work import Loaded, Work
 from stream_processors.writes import Overtaken as Overtaken
 from stream_processors.writes import Writes
@@ -33,7 +34,6 @@ from stream_processors.writes import columns as columns
 SQL = queries("stream_processors", "store.sql")
 DIRECTORY = ("service", "capacity")
 """Streams whose facts change the directory; together they make one service, under one id."""
-Place = tuple[str, int]
 
 
 class Lane(NamedTuple):

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import cursors
-from api.context import context, principal_of
-from api.measures import PATIENCE_S, Asked, fetched
+from api.context import principal_of
+from api.measures import Asked, fetched, measuring
 from api.pages import clinic_models, plan_models, when
 from api.pages.render import page
 from api.pages.show import Model, Show
@@ -63,7 +63,7 @@ async def plan(request: Request) -> Response:
     principal = principal_of(request)
     period = _period(request)
     start, end = period.bounds
-    async with context(request).database.reading(principal, PATIENCE_S) as connection:
+    async with measuring(request, period.contract) as connection:
         rows = await _rows(connection, period)
         found = await connection.fetch(
             SQL["members"],
@@ -88,11 +88,11 @@ async def plan(request: Request) -> Response:
 
 async def behind(request: Request) -> Response:
     """The referrals behind one measure."""
-    id, period, principal = request.path_params["measure"], _period(request), principal_of(request)
+    id, period = request.path_params["measure"], _period(request)
     if (definition := measures.definitions().get(id)) is None:
         raise not_found()
     start = max(cursors.decode(request.query_params.get("cursor"), int) or 0, 0)
-    async with context(request).database.reading(principal, PATIENCE_S) as connection:
+    async with measuring(request, period.contract) as connection:
         rows = await _rows(connection, period)
         counted = measures.counted(definition, rows, period.as_of)
         shown = counted[start : start + PAGE]

@@ -44,14 +44,20 @@ def extend(head: Head, records: Iterable[tuple[str, bytes]]) -> tuple[list[Link]
     return links, head
 
 
+def follow(head: Head, kept: Link) -> tuple[Head, list[str]]:
+    """The head behind a kept record, and why that record is not the one that was written there."""
+    wrong = []
+    if kept.number != head.length + 1:
+        wrong.append(f"number {head.length + 1} is missing before it")
+        head = Head(head.chain, kept.number - 1, head.hash)
+    if link(head, kept.kind, kept.body).hash != kept.hash:
+        wrong.append("its hash does not follow from the record before it and its own body")
+    return Head(head.chain, kept.number, kept.hash), wrong
+
+
 def broken(chain: str, links: Iterable[Link]) -> Iterator[tuple[int, str]]:
     """The numbers at which a kept chain is not what was written, and why; it goes on behind each."""
     head = Head(chain)
     for kept in links:
-        if kept.number != head.length + 1:
-            yield kept.number, f"number {head.length + 1} is missing before it"
-            head = Head(chain, kept.number - 1, head.hash)
-        expected = link(head, kept.kind, kept.body)
-        if expected.hash != kept.hash:
-            yield kept.number, "its hash does not follow from the record before it and its own body"
-        head = Head(chain, kept.number, kept.hash)
+        head, wrong = follow(head, kept)
+        yield from ((kept.number, what) for what in wrong)

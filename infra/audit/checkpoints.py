@@ -49,9 +49,11 @@ def append(file: Path, line: bytes) -> None:
     """Add the line, in place of one that a crash cut short, and wait until it is on disk."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        whole = b"".join(kept + b"\n" for kept in lines(file))
-        os.ftruncate(descriptor, len(whole))
-        os.lseek(descriptor, 0, os.SEEK_END)
+        end = os.lseek(descriptor, 0, os.SEEK_END)
+        if end and os.pread(descriptor, 1, end - 1) != b"\n":
+            end = file.read_bytes().rfind(b"\n") + 1
+            os.ftruncate(descriptor, end)
+            os.lseek(descriptor, end, os.SEEK_SET)
         os.write(descriptor, line + b"\n")
         os.fsync(descriptor)
     finally:

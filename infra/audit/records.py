@@ -5,10 +5,10 @@ other value of a person: ids alone.
 Sources: FHIR R4 AuditEvent; IHE Basic Audit Log Patterns (BALP).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Literal
+from typing import ClassVar, Literal
 from uuid import UUID
 
 import msgspec
@@ -35,6 +35,7 @@ class Object(Struct, frozen=True, omit_defaults=True):
 class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One request to the API (AuditEvent.agent, action, outcome, entity)."""
 
+    kind: ClassVar[str] = "request"
     at: datetime
     request: str
     route: str
@@ -47,6 +48,11 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: str | None = None
     purpose: str | None = None
     objects: tuple[Object, ...] = ()
+
+    @property
+    def tenant(self) -> str:
+        """Whose people or systems acted; empty for nobody known."""
+        return self.organization or ""
 
     @property
     def outcome(self) -> Outcome:
@@ -66,6 +72,9 @@ class Sealed(Struct, frozen=True, array_like=True):
 class Facts(Struct, frozen=True):
     """What one batch wrote."""
 
+    kind: ClassVar[str] = "facts"
+    tenant: ClassVar[str] = ""
+    at: datetime
     sealed: tuple[Sealed, ...]
 
 
@@ -94,28 +103,32 @@ class Fact(Struct, frozen=True, array_like=True):
     sealed: bytes
 
 
-def body(record: Request | Facts) -> bytes:
+Record = Request | Facts
+KINDS: Mapping[str, type[Record]] = {kind.kind: kind for kind in (Request, Facts)}
+
+
+def body(record: Record) -> bytes:
     """The bytes that are hashed and kept."""
     return msgspec.json.encode(record)
 
 
-def request(kept: bytes) -> Request:
-    """A kept record of kind `request`."""
-    return msgspec.json.decode(kept, type=Request)
+def record(kind: str, kept: bytes) -> Record:
+    """A kept record; raises ValueError where the body is none of that kind."""
+    if kind not in KINDS:
+        raise ValueError("a kind of record that is not known")
+    return msgspec.json.decode(kept, type=KINDS[kind])
 
 
-def facts(kept: bytes) -> Facts:
-    """A kept record of kind `facts`."""
-    return msgspec.json.decode(kept, type=Facts)
-
-
-def sealed(written: Sequence[Fact]) -> Facts:
+def sealed(written: Sequence[Fact], at: datetime) -> Facts:
     """The seal of facts that one transaction wrote: each lane's are contiguous."""
     lanes: dict[int, list[Fact]] = {}
     for fact in sorted(written, key=lambda f: (f.lane, f.lane_seq)):
         lanes.setdefault(fact.lane, []).append(fact)
     return Facts(
-        tuple(Sealed(lane, held[0].lane_seq, held[-1].lane_seq, digest(held)) for lane, held in lanes.items())
+        at,
+        tuple(
+            Sealed(lane, held[0].lane_seq, held[-1].lane_seq, digest(held)) for lane, held in lanes.items()
+        ),
     )
 
 

@@ -5,12 +5,12 @@ never change anything, nor trust a column beside the hashed body.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from itertools import groupby
 
 import asyncpg
-from msgspec import DecodeError, Struct
+from msgspec import Struct
 
 from infra.audit import chain, records
 from infra.audit.chain import Head, Link
@@ -37,33 +37,58 @@ class Proof(Struct, frozen=True):
 
 
 async def prove(connection: asyncpg.Connection, checkpoints: Sequence[Checkpoint]) -> Proof:
-    """Verify everything in the caller's repeatable-read transaction."""
+    """Verify everything in the caller's repeatable-read transaction; in memory are the seals alone."""
     heads = {
         r["chain"]: Head(r["chain"], r["length"], r["hash"]) for r in await connection.fetch(SQL["heads"])
     }
     promised = _promised(checkpoints)
-    wrong: list[Wrong] = []
-    seals: list[tuple[str, Sealed]] = []
-    count = 0
+    found = _Found()
     for name in sorted(heads.keys() | promised.keys()):
-        kept = [row async for row in connection.cursor(SQL["records"], name, prefetch=5_000)]
-        count += len(kept)
-        links = [Link(r["number"], r["kind"], r["body"], r["hash"]) for r in kept]
-        wrong += [Wrong(f"{name} #{n}", what) for n, what in chain.broken(name, links)]
-        wrong += _against_head(name, links, heads.get(name))
-        wrong += _against_checkpoints(name, links, promised.get(name, {}))
-        wrong += _columns(name, kept)
-        seals += [
-            (f"{name} #{r['number']}", s) for r in kept if r["kind"] == "facts" for s in _sealed(r["body"])
-        ]
+        await _chain(connection, name, heads.get(name), promised.get(name, {}), found)
     facts = 0
     by_lane = {
-        lane: list(found) for lane, found in groupby(sorted(seals, key=_place), key=lambda s: s[1].lane)
+        lane: list(seals) for lane, seals in groupby(sorted(found.seals, key=_place), key=lambda s: s[1].lane)
     }
     for row in await connection.fetch(SQL["lanes"]):
         facts += row["seq"] - row["audited_from"]
-        wrong += await _lane(connection, row, by_lane.get(row["lane"], []))
-    return Proof(len(heads), count, facts, len(checkpoints), wrong)
+        found.wrong += await _lane(connection, row, by_lane.get(row["lane"], []))
+    return Proof(len(heads), found.records, facts, len(checkpoints), found.wrong)
+
+
+class _Found:
+    """What reading the chains has shown so far."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.wrong: list[Wrong] = []
+        self.seals: list[tuple[str, Sealed]] = []
+
+
+async def _chain(
+    connection: asyncpg.Connection, name: str, head: Head | None, promised: Mapping[int, str], found: _Found
+) -> None:
+    """Read one chain from its start."""
+    reached, missed = Head(name), dict(promised)
+    missed.pop(0, None)
+    async for row in connection.cursor(SQL["records"], name, prefetch=5_000):
+        found.records += 1
+        where = f"{name} #{row['number']}"
+        kept = Link(row["number"], row["kind"], row["body"], row["hash"])
+        reached, wrong = chain.follow(reached, kept)
+        said = _said(kept)
+        found.wrong += [Wrong(where, what) for what in (*wrong, *_columns(row, said))]
+        if missed.get(kept.number) == kept.hash.hex():
+            del missed[kept.number]
+        if isinstance(said, records.Facts):
+            found.seals += [(where, seal) for seal in said.sealed]
+    if head is None:
+        found.wrong.append(Wrong(name, "the chain itself is gone"))
+    elif (head.length, head.hash) != (reached.length, reached.hash):
+        found.wrong.append(Wrong(name, f"its head says {head.length} records, {reached.length} are there"))
+    found.wrong += [
+        Wrong(f"{name} #{length}", "a signed checkpoint says otherwise: records were cut off or made anew")
+        for length in missed
+    ]
 
 
 def _place(seal: tuple[str, Sealed]) -> tuple[int, int]:
@@ -79,46 +104,19 @@ def _promised(checkpoints: Iterable[Checkpoint]) -> dict[str, dict[int, str]]:
     return found
 
 
-def _against_head(name: str, links: Sequence[Link], head: Head | None) -> list[Wrong]:
-    last = links[-1] if links else None
-    length, hash = (last.number, last.hash) if last else (0, chain.EMPTY)
-    if head is None:
-        return [Wrong(name, "the chain itself is gone")]
-    if (head.length, head.hash) != (length, hash):
-        return [Wrong(name, f"its head says {head.length} records, {length} are there")]
-    return []
-
-
-def _against_checkpoints(name: str, links: Sequence[Link], promised: dict[int, str]) -> list[Wrong]:
-    there = {link.number: link.hash.hex() for link in links}
-    return [
-        Wrong(f"{name} #{length}", "a signed checkpoint says otherwise: records were cut off or made anew")
-        for length, hash in promised.items()
-        if length and there.get(length) != hash
-    ]
-
-
-def _columns(name: str, kept: Iterable[asyncpg.Record]) -> list[Wrong]:
-    """The columns beside the body say what the body says."""
-    wrong = []
-    for row in kept:
-        if row["kind"] != "request":
-            continue
-        try:
-            said = records.request(row["body"])
-        except DecodeError:
-            wrong.append(Wrong(f"{name} #{row['number']}", "its body cannot be read"))
-            continue
-        if (said.at, said.organization or "") != (row["at"], row["tenant"]):
-            wrong.append(Wrong(f"{name} #{row['number']}", "its columns do not say what its body says"))
-    return wrong
-
-
-def _sealed(body: bytes) -> tuple[Sealed, ...]:
+def _said(kept: Link) -> records.Record | None:
     try:
-        return records.facts(body).sealed
-    except DecodeError:
-        return ()
+        return records.record(kept.kind, kept.body)
+    except ValueError:
+        return None
+
+
+def _columns(row: asyncpg.Record, said: records.Record | None) -> list[str]:
+    """The columns beside the body say what the body says."""
+    if said is None:
+        return ["its body cannot be read"]
+    agree = (said.at, said.tenant) == (row["at"], row["tenant"])
+    return [] if agree else ["its columns do not say what its body says"]
 
 
 async def _lane(
@@ -130,7 +128,7 @@ async def _lane(
     totals = [sha256() for _ in seals]
     async for row in connection.cursor(SQL["facts"], lane["lane"], lane["audited_from"], prefetch=5_000):
         at = bisect_right(firsts, row["lane_seq"]) - 1
-        if at >= 0:
+        if at >= 0 and row["lane_seq"] <= seals[at][1].last:
             totals[at].update(records.coded(Fact(*row.values())))
     for (where, seal), total in zip(seals, totals, strict=True):
         if total.hexdigest() != seal.digest:

@@ -123,7 +123,8 @@ async def test_a_person_logs_in_acts_with_the_forms_token_and_logs_out(api: Api)
     cookie = response.headers["set-cookie"]
     assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(cookie.split("; "))
     name = auth.cookie_name(request_of(api))
-    principal = await auth.identify(request_of(api, {name: token}), required=True)
+    request = request_of(api, {name: token})
+    principal = await auth.identify(request, auth.presented(request), required=True)
     assert principal is not None
     assert (principal.organization, principal.role, principal.channel) == ("food-a", "staff", "web")
     path = f"/v1/referrals/{uuid4()}/responses"

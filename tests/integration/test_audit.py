@@ -31,8 +31,8 @@ async def kept(api: Api, request_id: str) -> list[records.Request]:
         rows = await owner.fetch(
             "select body from audit_record where kind = 'request' order by chain, number"
         )
-    found = [records.request(row["body"]) for row in rows]
-    return [record for record in found if record.request == request_id]
+    found = [records.record("request", row["body"]) for row in rows]
+    return [r for r in found if isinstance(r, records.Request) and r.request == request_id]
 
 
 async def asked(

@@ -5,43 +5,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from standardwebhooks import Webhook
 
 from tests.e2e.test_journey import submission
+from tests.support.receiver import receiving
 from tests.support.running import RunningExchange, until
 
 pytestmark = pytest.mark.real
 PLAN = "valley-care-plan"
-
-
-class Receiver:
-    """A small HTTP server that refuses the first call and keeps what it was sent."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[dict[str, str], bytes]] = []
-
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in head[1:] if line)}
-        self.calls.append((headers, await reader.readexactly(int(headers["content-length"]))))
-        answer = b"503 Busy" if len(self.calls) == 1 else b"204 No Content"
-        writer.write(b"HTTP/1.1 " + answer + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
-
-
-@asynccontextmanager
-async def receiving() -> AsyncIterator[tuple[Receiver, str]]:
-    receiver = Receiver()
-    server = await asyncio.start_server(receiver.handle, "127.0.0.1", 0)
-    async with server:
-        yield receiver, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
 
 
 async def refex(exchange: RunningExchange, *words: str) -> str:
@@ -54,7 +28,7 @@ async def refex(exchange: RunningExchange, *words: str) -> str:
 
 
 async def test_a_receiver_gets_signed_news_without_personal_data(exchange: RunningExchange) -> None:
-    async with receiving() as (receiver, url):
+    async with receiving(refusing=1) as (receiver, url):
         printed = await refex(exchange, "participant", "webhook", PLAN, "--url", url, "--json")
         secret = json.loads(printed)["secret"]
         await asyncio.sleep(2.5)  # workers read the participants every two seconds

@@ -210,7 +210,8 @@ def _sealed(tables: dict[str, Any], history: list[Row]) -> Iterable[str]:
         (r["lane"], r["lane_seq"]): records.Fact(*(r[f] for f in records.Fact.__struct_fields__))
         for r in history
     }
-    seals = [s for found in links.values() for link in found for s in records.facts(link.body).sealed]
+    told = [records.record(link.kind, link.body) for found in links.values() for link in found]
+    seals = [seal for said in told if isinstance(said, records.Facts) for seal in said.sealed]
     covered = Counter((s.lane, n) for s in seals for n in range(s.first, s.last + 1))
     if covered != Counter(rows.keys()):
         yield f"L6 sealed not once: {sorted(covered.keys() ^ rows.keys())[:5]}"

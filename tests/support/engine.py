@@ -3,17 +3,12 @@
 from infra.embedded.kafka import EmbeddedKafka
 from infra.kafka import KafkaLogin
 from infra.topics import administrator, kafka
+from tests.support.logins import administrators
 
 
 def login_of(broker: EmbeddedKafka) -> KafkaLogin:
     """The administrator's login."""
-    return KafkaLogin(
-        bootstrap=broker.bootstrap,
-        security_protocol=broker.security_protocol,
-        mechanism=broker.sasl_mechanism,
-        username=broker.admin_username,
-        password=broker.admin_password,
-    )
+    return administrators(broker.bootstrap, broker.admin_username, broker.admin_password)
 
 
 def make_topic(login: KafkaLogin, name: str, partitions: int) -> None:

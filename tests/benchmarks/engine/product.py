@@ -15,7 +15,6 @@ import asyncpg
 import uvloop
 
 from infra import heap
-from infra.copying import copy, temporary
 from infra.postgres import pool, queries
 from stream_processors import store
 from stream_processors.careful import Careful
@@ -24,6 +23,7 @@ from stream_processors.exchange import Applied
 from stream_processors.inbox import Inbox
 from stream_processors.progress import fresh
 from stream_processors.runs import Consumed, Place, Run
+from tests.benchmarks.engine.copying import copy, temporary
 from tests.benchmarks.engine.task import task
 from tests.benchmarks.engine.workload import Row, row
 
@@ -97,7 +97,8 @@ async def main(kind: type[Rows]) -> None:
     run, slot = task(), int(os.environ.get("BENCH_SLOT", "0"))
     heap.settle()
     with tempfile.TemporaryDirectory() as folder:
-        async with await pool(run.dsn, "worker", prepare=temporary(SAID, COLUMNS)) as connections:
+        async with await pool(run.dsn, "worker", max_size=1) as connections:  # the table is its session's
+            await connections.execute(temporary(SAID, COLUMNS))
             step = kind(connections, run.records)
             reading = Careful(Path(folder, "reading"), set()).reading
             pattern = f"^{run.topic}$"

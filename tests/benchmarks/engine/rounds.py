@@ -30,6 +30,8 @@ from tests.benchmarks.engine.workload import PARTITIONS, Manifest
 SQL = queries("tests.benchmarks.engine", "tables.sql")
 HERE = "tests.benchmarks.engine"
 LONGEST_S = 120.0
+JOIN_S = 8.0
+"""A process is up in two seconds, and the others hear of it with their next heartbeat, within three."""
 
 
 class Contestant(NamedTuple):
@@ -96,6 +98,8 @@ async def drain(
                     for slot in range(who.processes)
                 ]
                 try:
+                    if who.processes > 1:
+                        await _together(task.dsn)
                     rate, rss, busy = await _watched(owner, started, own, servers)
                 except TimeoutError:
                     told = Path(folder, "log").read_text(encoding="utf-8")[-3000:]
@@ -108,6 +112,20 @@ async def drain(
         return Run(who.name, number, rate, cpu * 1_000_000 / manifest.records, rss, busy)
     finally:
         await owner.close()
+
+
+async def _together(dsn: str) -> None:
+    """Hold everybody back until all have their share: who comes first is given every partition and would be done.
+
+    Where to begin stands in `progress`, which nobody can read meanwhile.
+    """
+    gate = await asyncpg.connect(dsn)
+    try:
+        async with gate.transaction():
+            await gate.execute("lock table progress")
+            await asyncio.sleep(JOIN_S)
+    finally:
+        await gate.close()
 
 
 async def _watched(

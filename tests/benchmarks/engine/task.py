@@ -9,6 +9,7 @@ from msgspec import Struct, convert
 
 from infra.kafka import KafkaLogin
 from tests.benchmarks.engine.workload import FIELDS
+from tests.support.logins import administrators
 
 
 class Task(Struct, frozen=True):
@@ -25,12 +26,7 @@ class Task(Struct, frozen=True):
     @property
     def login(self) -> KafkaLogin:
         """The broker's administrator."""
-        return KafkaLogin(
-            bootstrap=self.bootstrap,
-            security_protocol="SASL_PLAINTEXT",
-            username=self.username,
-            password=self.password,
-        )
+        return administrators(self.bootstrap, self.username, self.password)
 
     def environment(self) -> dict[str, str]:
         """As the contestant reads it; what only Java's libraries want to have said apart comes last."""

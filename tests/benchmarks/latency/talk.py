@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from infra.kafka import KafkaLogin
 from tests.benchmarks.latency.schedule import Event
+from tests.support.logins import administrators
 
 
 class Task(Struct, frozen=True):
@@ -31,12 +32,7 @@ class Task(Struct, frozen=True):
     @property
     def login(self) -> KafkaLogin:
         """The broker's administrator."""
-        return KafkaLogin(
-            bootstrap=self.bootstrap,
-            security_protocol="SASL_PLAINTEXT",
-            username=self.username,
-            password=self.password,
-        )
+        return administrators(self.bootstrap, self.username, self.password)
 
 
 Wait = Callable[[], Awaitable[float]]

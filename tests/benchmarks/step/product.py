@@ -5,6 +5,7 @@
 
 import contextlib
 import pickle
+import re
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -21,7 +22,7 @@ from tests.benchmarks.step.prepare import SECRET
 from tests.benchmarks.step.workload import Batch, Statement
 from tests.support.vault import vault
 
-WRITES = ("insert", "update", "delete")
+WRITES = re.compile(r"\b(insert|update|delete)\b")
 
 
 class Keeping(asyncpg.Connection):
@@ -46,7 +47,7 @@ class Keeping(asyncpg.Connection):
             assert self.to is not None
             pickle.dump(Batch(sum(after) - sum(before), self.kept), self.to)
             self.to.flush()
-        elif query.lstrip().startswith(WRITES) or "for update" in query:
+        elif WRITES.search(query):
             self.kept.append(Statement(query, args))
 
 

@@ -10,12 +10,9 @@ from typing import Any
 
 from infra.postgres import Connection
 
-WORTH_IT = 64
-"""Below so many rows array arguments are quicker: COPY is a round trip of its own."""
-
 
 def temporary(name: str, columns: str) -> str:
-    """What makes the table in a session; every commit empties it. For the `prepare` of a pool."""
+    """What makes the table in a session; every commit empties it."""
     return f"create temporary table if not exists {name} ({columns}) on commit delete rows"
 
 
