@@ -50,8 +50,8 @@ def canary() -> str:
 
 async def helped(api: Api, name: str, person: str) -> dict[str, Any]:
     """A referral of a person of that name, completed with a note that says it."""
-    sent = body(uuid4().hex, person=body()["person"] | {"person_id": person, "family_name": name})
-    referral = await api.submitted(CLINIC, **{k: v for k, v in sent.items() if k != "sender_referral_id"})
+    who = body()["person"] | {"person_id": person, "family_name": name}
+    referral = await api.submitted(CLINIC, person=who)
     await answer(api, referral, "accept")
     done = await answer(api, referral, "complete", outcome=ENDED, note=f"saw {name}")
     assert done.status_code == 200, done.text
