@@ -22,6 +22,7 @@ from api import (
     consents,
     directory,
     fhir,
+    mail,
     measures,
     metrics,
     oauth,
@@ -29,6 +30,7 @@ from api import (
     persons,
     referrals,
     responses,
+    sessions,
     stream,
     submitting,
 )
@@ -44,7 +46,7 @@ from producers.producer import RecordProducer
 HUB, PLAN = frozenset({"hub"}), frozenset({"mco"})
 CONSENTERS = SENDERS | HUB
 PURGE_S = 60.0
-KEEP_KEYS = timedelta(days=31)
+KEEP_KEYS, KEEP_LINKS = timedelta(days=31), timedelta(days=1)
 
 # method, path, handler, action (policy.ACTIONS), principals, door
 ROUTES: tuple[Route, ...] = (
@@ -135,7 +137,11 @@ def _lifespan(
         await database.open()
         found = Context(settings, database, login, producer or RecordProducer(login))
         app.state.context = found
-        tasks = [asyncio.create_task(found.changes.run()), asyncio.create_task(_purge(database))]
+        tasks = [
+            asyncio.create_task(found.changes.run()),
+            asyncio.create_task(_purge(database, sessions.idle(settings))),
+            asyncio.create_task(found.mail.run()),
+        ]
         try:
             yield
         finally:
@@ -148,7 +154,7 @@ def _lifespan(
     return lifespan
 
 
-async def _purge(database: Database) -> None:
+async def _purge(database: Database, idle: timedelta) -> None:
     """Every minute: forget what has expired."""
     while True:
         now = datetime.now(UTC)
@@ -156,6 +162,7 @@ async def _purge(database: Database) -> None:
             async with database.own() as connection:
                 await connection.execute(auth.SQL["purge_tokens"], now)
                 await connection.execute(auth.SQL["purge_assertions"], now)
-                await connection.execute(auth.SQL["purge_sessions"], now, now - auth.IDLE)
+                await connection.execute(sessions.SQL["purge"], now, now - idle)
+                await connection.execute(mail.SQL["purge"], now - KEEP_LINKS)
                 await connection.execute(auth.SQL["purge_keys"], now - KEEP_KEYS)
         await asyncio.sleep(PURGE_S)

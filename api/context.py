@@ -17,6 +17,7 @@ from api.changes import Changes
 from api.database import Database
 from api.key_sets import KeySets
 from api.limits import Limits
+from api.mail import Mail
 from api.principal import Principal
 from api.readiness import Readiness
 from api.streams import Streams
@@ -69,6 +70,7 @@ class Context:
         self.changes = Changes(database)
         self.limits = Limits()
         self.audit = Audit(database)
+        self.mail = Mail(settings, database)
         self.streams = Streams()
         self.measuring = asyncio.Semaphore(2)  # each reads up to 100,000 referrals into memory
         self.readiness = Readiness(database.url, kafka)

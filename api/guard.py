@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from api import audit, auth, policy, problems
+from api import audit, auth, origin, policy, problems
 from api.context import context
 from api.database import DatabaseAway, Rebuilding
 from api.limits import too_many
@@ -33,6 +33,7 @@ def guarded(route: Route, page_problem: PageProblem | None = None) -> StarletteR
 
     async def endpoint(request: Request) -> Response:
         request.state.principal = None
+        request.state.acting = None
         request.state.door = route.door
         try:
             await _admit(request, route)
@@ -86,11 +87,13 @@ async def respond(request: Request, problem: Problem, page_problem: PageProblem 
 async def _admit(request: Request, route: Route) -> None:
     if "\x00" in request.url.path or "%00" in request.scope.get("query_string", b"").decode("latin-1"):
         raise Problem("malformed", "the address holds a NUL; remove it")
-    limits, shown = context(request).limits, auth.presented(request)
+    limits, shown = context(request).limits, auth.presented(request, people_only=route.door == "page")
     if not route.public:
         limits.refused.check(shown.credential)
     principal = await _caller(request, route, shown)
     request.state.principal = principal
+    if request.method not in SAFE and (route.door == "page" or (principal and principal.session is not None)):
+        origin.check(request)
     if principal is None:
         return
     if not route.public:
@@ -100,7 +103,7 @@ async def _admit(request: Request, route: Route) -> None:
         if principal.type not in route.principals or not policy.permitted(principal, route.action):
             raise _refused(route, principal)
     if principal.session is not None and request.method not in SAFE and not route.public:
-        await _check_csrf(request, principal)
+        await _check_csrf(request, principal, route)
 
 
 async def _caller(request: Request, route: Route, shown: auth.Presented) -> Principal | None:
@@ -125,9 +128,10 @@ def _refused(route: Route, principal: Principal) -> Problem:
     )
 
 
-async def _check_csrf(request: Request, principal: Principal) -> None:
+async def _check_csrf(request: Request, principal: Principal, route: Route) -> None:
+    """The session's token, in the header that only a script of ours can set, or in the form of a page."""
     given = request.headers.get("x-csrf-token")
-    if given is None and "form" in request.headers.get("content-type", ""):
+    if given is None and route.door == "page":
         field = (await request.form()).get("csrf")
         given = field if isinstance(field, str) else None
     if given is None or not secrets.compare_digest(given.encode(), (principal.csrf or "").encode()):

@@ -14,6 +14,8 @@ ACTIONS: dict[str, str] = {
     "page": "",
     "log-in": "",
     "log-out": "",
+    "account": "",
+    "enrol": "",
     "me": "",
     "metrics": "operations.read",
     "submit": "referrals.write",
@@ -38,6 +40,7 @@ ACTIONS: dict[str, str] = {
 OPERATIONS: dict[str, Operation] = {
     "log-in": "E",
     "log-out": "E",
+    "enrol": "U",
     "submit": "C",
     "screen": "C",
     "amend": "U",

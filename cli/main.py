@@ -34,6 +34,7 @@ COMMANDS = {
     "token": "cli.token:token",
     "topics": "cli.topics:topics",
     "up": "cli.up:up",
+    "user": "cli.user:user",
     "version": "cli.version:version",
     "worker": "cli.worker:worker",
 }

@@ -35,6 +35,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     cache_dir: str = "~/.cache/referral-exchange"
     log_format: str = "auto"
     smtp_url: str | None = None
+    smtp_from: str | None = None
+    idle_minutes: int = 15
     match_key: str | None = None
     audit_key: str | None = None
     vault_key: str | None = None
