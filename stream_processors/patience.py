@@ -45,7 +45,7 @@ async def again_and_again(what: str, session: Callable[[], Awaitable[None]]) -> 
         except Exception as error:
             if not may_pass(error):
                 raise
-            log.warning("starts anew", what=what, error=type(error).__name__)
+            log.warning("starts anew", what=what, error=error)
             pause = FIRST_S if time.monotonic() - began > WELL_S else min(pause * 2, LAST_S)
             wait = pause
         await asyncio.sleep(wait * random.uniform(0.5, 1.0))
