@@ -61,7 +61,7 @@ def as_problem(error: Exception) -> Problem:
     if isinstance(error, DatabaseAway):
         return problems.away("the database")
     if isinstance(error, Locked):
-        log.error("personal data cannot be opened", why=str(error))
+        log.error("personal data cannot be opened", do=error)
         return problems.locked()
     if isinstance(error, Rebuilding):
         return problems.rebuilding()
