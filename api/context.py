@@ -25,6 +25,7 @@ from api.readiness import Readiness
 from api.streams import Streams
 from infra.kafka import KafkaLogin
 from infra.settings import Settings
+from infra.vault.vault import vault_of
 from producers.envelope import Record
 
 RECENT_S = 120.0
@@ -79,6 +80,7 @@ class Context:
         self.provider_keys = KeySets(id_token.CURVES)
         self.descriptions = Descriptions()
         self.recent = Recent()
+        self.vault = vault_of(settings)
 
     @property
     def secure(self) -> bool:
