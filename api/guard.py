@@ -20,6 +20,7 @@ from api.limits import too_many
 from api.principal import Principal
 from api.problems import Problem
 from api.routing import Route
+from infra.vault.kms import Locked
 from producers.producer import BrokerAway, NotPermitted
 
 log = structlog.get_logger("refex.api")
@@ -34,6 +35,7 @@ def guarded(route: Route, page_problem: PageProblem | None = None) -> StarletteR
         request.state.principal = None
         request.state.acting = None
         request.state.door = route.door
+        request.state.action = route.action
         try:
             await _admit(request, route)
             response = await route.handler(request)
@@ -58,17 +60,16 @@ def as_problem(error: Exception) -> Problem:
         return error
     if isinstance(error, DatabaseAway):
         return problems.away("the database")
+    if isinstance(error, Locked):
+        log.error("personal data cannot be opened", do=error)
+        return problems.locked()
     if isinstance(error, Rebuilding):
         return problems.rebuilding()
     if isinstance(error, BrokerAway | NotPermitted):
         return problems.away("Kafka")
     if isinstance(error, HTTPException):
         return Problem(problems.BY_STATUS.get(error.status_code, "internal"), headers=error.headers)
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
-    log.error("request failed", error=type(error).__name__, where=where)
+    log.error("request failed", error=error)  # its type and place: the log has no other use for it
     return Problem("internal")
 
 
@@ -96,8 +97,7 @@ async def _admit(request: Request, route: Route) -> None:
         if (seconds := limits.requests.wait(principal.user)) > 0:
             limits.refused.note(shown.credential, seconds)
             raise too_many(seconds)
-        if principal.type not in route.principals or not policy.permitted(principal, route.action):
-            raise _refused(route, principal)
+        _check_admitted(route, principal)
     if principal.session is not None and request.method not in SAFE and not route.public:
         await _check_csrf(request, principal, route)
 
@@ -114,14 +114,13 @@ async def _caller(request: Request, route: Route, shown: auth.Presented) -> Prin
         raise
 
 
-def _refused(route: Route, principal: Principal) -> Problem:
-    """403; but an object that the caller's type can never read does not exist for it."""
-    never = policy.ACTIONS[route.action] not in policy.held(principal.type) | {""}
-    return (
-        problems.not_found()
-        if never and route.method == "GET" and "{" in route.path
-        else Problem("not-permitted")
-    )
+def _check_admitted(route: Route, principal: Principal) -> None:
+    reads_one = route.method == "GET" and "{" in route.path
+    verdict = policy.admits(principal, route.action, route.principals, reads_one)
+    if verdict is policy.Verdict.UNKNOWN:
+        raise problems.not_found()
+    if verdict is policy.Verdict.FORBIDDEN:
+        raise Problem("not-permitted")
 
 
 async def _check_csrf(request: Request, principal: Principal, route: Route) -> None:

@@ -68,7 +68,7 @@ class Mail:
         try:
             await asyncio.to_thread(smtp.send, self._settings.smtp_url or "", message)
         except (smtp.MailError, ValueError) as error:
-            log.warning("an e-mail could not be sent", error=str(error))
+            log.warning("an e-mail could not be sent", error=error)
             return True
         async with self._database.own() as connection:
             await connection.execute(SQL["sent"], row["id"], datetime.now(UTC))

@@ -4,6 +4,7 @@ Comes in: the command line. Goes out: exit 0 ok, 1 failed, 2 wrong use; errors o
 Must never show a traceback for what an operator can mend.
 """
 
+import contextlib
 import importlib
 from typing import Any
 
@@ -11,7 +12,8 @@ import asyncpg
 import click
 
 from cli.common import Shared
-from infra.settings import SettingsError
+from infra import log_words, logs
+from infra.settings import SettingsError, settings
 
 COMMANDS = {
     "api": "cli.api:api",
@@ -25,6 +27,7 @@ COMMANDS = {
     "migrate": "cli.migrate:migrate",
     "openapi": "cli.openapi:openapi",
     "participant": "cli.participant:participant",
+    "person": "cli.person:person",
     "progress": "cli.progress:progress",
     "publish": "cli.publish:publish",
     "rebuild": "cli.rebuild:command",
@@ -45,6 +48,7 @@ MENDABLE = {
     "ChildFailedError",
     "DataDirInUseError",
     "LedgerError",
+    "Locked",
     "MigrationError",
     "NotPermitted",
     "ParticipantError",
@@ -89,7 +93,7 @@ def _mendable(error: Exception) -> Exception:
     if isinstance(error, asyncpg.UndefinedTableError):
         return click.ClickException("the database has no tables yet; run `refex migrate`")
     if isinstance(error, asyncpg.PostgresError | ConnectionError | TimeoutError):
-        what = str(error) or type(error).__name__
+        what = log_words.error(error)  # its message quotes rows
         return click.ClickException(
             f"a server does not answer: {what}; is the exchange running? `refex doctor`"
         )
@@ -111,6 +115,8 @@ def cli(ctx: click.Context, as_json: bool, organization: str | None) -> None:
 
 def main() -> None:
     """The console script."""
+    with contextlib.suppress(SettingsError):  # the command says what is wrong with them, if it needs any
+        logs.configure(settings())
     cli(prog_name="refex")
 
 

@@ -209,7 +209,7 @@ class Inbox(Generic[T]):
         self, consumer: AIOKafkaConsumer, partition: TopicPartition, why: Stopped, held: bool = False
     ) -> None:
         """Pause it and keep the reason in its row; `held`: until the operator lets it go on."""
-        log.error("partition stopped", topic=partition.topic, partition=partition.partition, do=str(why))
+        log.error("partition stopped", topic=partition.topic, partition=partition.partition, do=why)
         await UNTIL_IT_IS.on(may_pass)(stop, self._pool, partition, why, held)
         self._open.discard(partition)
         self._stopped.add(partition)
