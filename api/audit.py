@@ -34,6 +34,7 @@ KINDS: Final = {
     "links": "person-link",
     "persons": "person",
     "contracts": "contract",
+    "organization": "organization",
 }
 UNAUDITED: Final = frozenset({"public", "metrics"})
 

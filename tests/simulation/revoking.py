@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,8 +19,9 @@ import msgspec
 from api import reading, views
 from api.principal import Principal
 from avro_schemas import topics
+from infra.vault.cipher import NOTE, PLAIN, SUBMISSION
 from producers import envelope
-from producers.envelope import Record, Said, open_submission, seal, unseal
+from producers.envelope import Record, Said, open_plain, open_submission, seal
 from referrals import check, ids
 from referrals.directory import Directory, Place
 from referrals.placing import World
@@ -31,6 +33,7 @@ from stream_processors.notify import message
 from stream_processors.outbox import outputs
 from stream_processors.work import Loaded, Work, Written
 from tests.support.referrals import COUNTY, ZIP, body, service
+from tests.support.vault import ring
 
 START = datetime(2026, 11, 2, 17, 0, tzinfo=UTC)
 CLINIC, PLAN, CBOS = "clinic", "plan", ("food-a", "food-b")
@@ -80,7 +83,7 @@ class Run:
         self._deliveries: list[tuple[str, Written]] = []
         self._facts: list[Written] = []
         self._services = [service(cbo) for cbo in CBOS]
-        self._work = self._batch(Loaded({}, {}, {}, dict.fromkeys(range(ids.LANES), 0)))
+        self._work = self._batch(Loaded({}, {}, {}, dict.fromkeys(range(ids.LANES), 0), ring()))
 
     def play(self) -> None:
         """Submit, then whatever comes; a run ends with everything that waits, and a look through every channel."""
@@ -238,14 +241,22 @@ class Run:
     def _seen(self, organization: str) -> Iterator[tuple[views.Seen, str]]:
         for state in self._work.referrals.values():
             consents = self._work.consents.get(state.person_key, {})
-            note = unseal(state.outcome_sealed).decode() or None
-            seen = views.Seen(state, open_submission(state.sealed), note, False, consents, self.now)
+            keys = self._work.keys
+            said = open_submission(PLAIN + keys.open(state.sealed, SUBMISSION, state.id))
+            note = keys.open(state.outcome_sealed, NOTE, state.id).decode() or None
+            seen = views.Seen(state, said, note, False, consents, self.now)
             if (kind := views.kind_of(_principal(organization, self.now), seen)) is not None:
                 yield seen, kind
 
     def _row(self, fact: Written) -> dict[str, Any]:
         said = {n: getattr(fact.envelope, n) for n in ("event_id", "occurred_at", "at", "channel")}
-        return fact._asdict() | said | {"actor_organization": fact.envelope.organization} | NOBODY
+        note = partial(self._note, fact)
+        return (
+            fact._asdict() | said | {"actor_organization": fact.envelope.organization, "note": note} | NOBODY
+        )
+
+    def _note(self, fact: Written) -> str:
+        return self._work.keys.open(fact.sealed, NOTE, fact.stream_id).decode()
 
     def _said(self, organization: str) -> Said:
         return Said(ids.event_id(organization, str(self._offset)), organization, self.now, channel="api")
@@ -256,7 +267,7 @@ class Run:
         before = self._work
         took = {(a.envelope.organization, a.envelope.event_id): a.payload_sha256 for a, *_ in before.inbox}
         held = Held(before.consents, tuple(before.referrals.values()))
-        known = (before.referrals, before.streams, before.lanes, before.tombstones)
+        known = (before.referrals, before.streams, before.lanes, before.keys, before.tombstones)
         self._work = self._batch(Loaded({**before.loaded.seen, **took}, *known, held=held))
         self._work.apply(found)
         assert not self._work.dead, [p.detail for p in self._work.dead]
@@ -272,7 +283,7 @@ class Run:
 
     def _batch(self, loaded: Loaded) -> Work:
         directory = Directory(1, self._services, PLACES)
-        world = World(directory, {}, KINDS, "hub", seal, open_submission, self._standings)
+        world = World(directory, {}, KINDS, "hub", seal, open_plain, self._standings)
         return Work(loaded, world)
 
 
