@@ -269,6 +269,10 @@ def bad_records(who: Identity) -> list[bytes]:
         who.note.encode(),
         codec.encode("referral_submitted.v1", fields | {"organization": who.email, "sealed": seal(inner[0])}),
         codec.encode("referral_submitted.v1", fields | {"event_id": who.member_id, "sealed": seal(inner[0])}),
+        codec.encode(
+            "referral_submitted.v1",
+            fields | {"channel": who.note, "sealed": seal(json.dumps(good).encode())},
+        ),
         *(codec.encode("referral_submitted.v1", fields | {"sealed": seal(each)}) for each in inner),
     ]
 
