@@ -64,16 +64,16 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/services", directory.services, "directory", EVERYONE),
     Route("PUT", "/v1/services/{id}/capacity", capacity.change, "capacity", RECIPIENTS),
     Route("PUT", "/v1/consents/{id}", consents.put, "consent", CONSENTERS),
-    Route("POST", "/v1/consents/{id}/revoke", consents.revoke, "consent", CONSENTERS),
-    Route("GET", "/v1/persons/links", persons.index, "link", HUB),
+    Route("POST", "/v1/consents/{id}/revoke", consents.revoke, "revoke", CONSENTERS),
+    Route("GET", "/v1/persons/links", persons.index, "links", HUB),
     Route("POST", "/v1/persons/links/{id}/confirm", persons.confirm, "link", HUB),
     Route("POST", "/v1/persons/links/{id}/reject", persons.reject, "link", HUB),
     Route("POST", "/v1/screenings", consents.screen, "screen", SENDERS),
     Route("GET", "/v1/contracts/{id}/measures", measures.index, "measure", EVERYONE),
     Route("GET", "/v1/contracts/{id}/measures.csv", measures.index_csv, "measure", EVERYONE),
-    Route("GET", "/v1/contracts/{id}/measures/{measure}/referrals", measures.listed, "measure", EVERYONE),
+    Route("GET", "/v1/contracts/{id}/measures/{measure}/referrals", measures.listed, "measured", EVERYONE),
     Route(
-        "GET", "/v1/contracts/{id}/measures/{measure}/referrals.csv", measures.list_csv, "measure", EVERYONE
+        "GET", "/v1/contracts/{id}/measures/{measure}/referrals.csv", measures.list_csv, "measured", EVERYONE
     ),
     Route("GET", "/v1/me", operations.me, "me", EVERYONE),
     Route("GET", "/v1/events/stream", stream.stream, "stream", EVERYONE),

@@ -101,7 +101,7 @@ def record_of(request: Request, route: Route, status: int) -> records.Request:
         request=request.state.request_id,
         route=f"{route.method} {route.path}",
         action=route.action,
-        operation=policy.OPERATIONS.get(route.action, "R"),
+        operation="R" if route.method == "GET" else policy.ACTIONS[route.action].operation,
         status=status,
         organization=who.organization if who else None,
         type=who.type if who else None,

@@ -88,6 +88,12 @@ def context(request: Request) -> Context:
     return found
 
 
+def action_of(request: Request) -> str:
+    """The action of the route that serves this request, as policy.ACTIONS names it."""
+    found: str = request.state.action
+    return found
+
+
 def principal_of(request: Request) -> Principal:
     """The caller of a route that has one."""
     found: Principal = request.state.principal

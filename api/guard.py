@@ -34,6 +34,7 @@ def guarded(route: Route, page_problem: PageProblem | None = None) -> StarletteR
         request.state.principal = None
         request.state.acting = None
         request.state.door = route.door
+        request.state.action = route.action
         try:
             await _admit(request, route)
             response = await route.handler(request)
@@ -92,8 +93,7 @@ async def _admit(request: Request, route: Route) -> None:
         if (seconds := limits.requests.wait(principal.user)) > 0:
             limits.refused.note(shown.credential, seconds)
             raise too_many(seconds)
-        if principal.type not in route.principals or not policy.permitted(principal, route.action):
-            raise _refused(route, principal)
+        _check_admitted(route, principal)
     if principal.session is not None and request.method not in SAFE and not route.public:
         await _check_csrf(request, principal, route)
 
@@ -110,14 +110,13 @@ async def _caller(request: Request, route: Route, shown: auth.Presented) -> Prin
         raise
 
 
-def _refused(route: Route, principal: Principal) -> Problem:
-    """403; but an object that the caller's type can never read does not exist for it."""
-    never = policy.ACTIONS[route.action] not in policy.held(principal.type) | {""}
-    return (
-        problems.not_found()
-        if never and route.method == "GET" and "{" in route.path
-        else Problem("not-permitted")
-    )
+def _check_admitted(route: Route, principal: Principal) -> None:
+    reads_one = route.method == "GET" and "{" in route.path
+    verdict = policy.admits(principal, route.action, route.principals, reads_one)
+    if verdict is policy.Verdict.UNKNOWN:
+        raise problems.not_found()
+    if verdict is policy.Verdict.FORBIDDEN:
+        raise Problem("not-permitted")
 
 
 async def _check_csrf(request: Request, principal: Principal, route: Route) -> None:
