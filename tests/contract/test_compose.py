@@ -107,7 +107,7 @@ def test_our_settings_are_known(name: str) -> None:
     known = {variable(field) for field in Settings.__struct_fields__}
     given = SERVICES[name].get("environment", {})
     assert {n.removesuffix("_FILE") for n in given} <= known
-    load({n: v if "LOG" in n else "8" for n, v in given.items() if not n.endswith("_FILE")})
+    load({n: v for n, v in given.items() if not n.endswith("_FILE")})
 
 
 def test_what_a_worker_leaves_on_disk_outlives_its_container() -> None:

@@ -72,8 +72,8 @@ async def done(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Done]:
             run.kill("worker")
             await asyncio.gather(
                 run.over_http(PEOPLE[40:60], fhir=True),
-                run.badly_over_http(PEOPLE[120:145]),
-                run.badly_over_kafka(PEOPLE[145:]),
+                run.badly_over_http(PEOPLE[120:132]),
+                run.badly_over_kafka(PEOPLE[132:]),
             )
             run.kill("postgres")
             await run.badly_over_http(PEOPLE[:3])
@@ -120,10 +120,10 @@ def test_the_scan_finds_every_form_of_everyone_in_a_control(done: Done, tmp_path
 def test_the_scan_finds_the_people_where_they_were_sent(done: Done) -> None:
     found = done.scan.of(files(done.run.folder, "topic-intake.*"))
     well = {leak.identity for leak in found}
-    assert well >= {who.number for who in (*PEOPLE[:120], *PEOPLE[145:])}, (
+    assert well >= {who.number for who in (*PEOPLE[:120], *PEOPLE[132:])}, (
         "bad HTTP bodies never get that far"
     )
-    assert done.run.problems > 500, "what was refused was refused with an answer"
+    assert done.run.problems > 300, "what was refused was refused with an answer"
 
 
 def test_no_log_says_who_anyone_is(done: Done) -> None:
