@@ -23,6 +23,7 @@ from api.readiness import Readiness
 from api.streams import Streams
 from infra.kafka import KafkaLogin
 from infra.settings import Settings
+from infra.vault.vault import vault_of
 from producers.envelope import Record
 
 RECENT_S = 120.0
@@ -75,6 +76,7 @@ class Context:
         self.readiness = Readiness(database.url, kafka)
         self.key_sets = KeySets()
         self.recent = Recent()
+        self.vault = vault_of(settings)
 
     @property
     def secure(self) -> bool:

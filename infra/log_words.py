@@ -30,6 +30,7 @@ EVENTS = frozenset(
         "crash points are set: this process will end itself on purpose",
         "did not stop in time; what was not committed is rolled back",
         "partition stopped",
+        "personal data cannot be opened",
         "request failed",
         "starts anew",
         "the listener of a part's pid failed",
@@ -44,6 +45,7 @@ EVENTS = frozenset(
 
 SAYING = frozenset(
     {
+        "Locked",
         "MigrationError",
         "NotGenuine",
         "Rebuilding",
