@@ -44,7 +44,7 @@ def running(child: Child, log: Path, more: list[str], owner: tuple[int | None, i
     try:
         yield
     finally:
-        process.terminate()
+        process.send_signal(child.stop_signals[0][0])
         process.wait(60)
 
 

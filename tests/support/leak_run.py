@@ -41,6 +41,7 @@ class Run:
         self.folder = folder
         self.accepted: list[str] = []
         self.problems = 0
+        self.recorded = 0
         self._copies = 0
 
     def keep(self, name: str, content: bytes) -> None:
