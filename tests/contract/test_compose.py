@@ -55,6 +55,7 @@ class TestEachService:
         assert "no-new-privileges:true" in service["security_opt"]
         assert re.fullmatch(r"[1-9][0-9]*:[0-9]+", service["user"]), "a numeric user that is not root"
         assert service["read_only"] is True
+        assert service["ulimits"]["core"] == 0, "a memory dump holds people"
         assert not [v for v in service.get("volumes", []) if "docker.sock" in v]
 
     def test_it_is_watched_or_ends(self, name: str) -> None:

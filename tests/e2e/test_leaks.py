@@ -81,6 +81,7 @@ async def done(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Done]:
             await run.settled()
             run.keep_logs()
             run.recorded = await recorded(exchange)
+            run.keep_limits()
             await run.others_see([port])
             await run.logs_of_kafka()
             await tables(run)
@@ -168,6 +169,12 @@ def test_no_row_that_is_kept_about_others_says_who_anyone_is(done: Done) -> None
         p.name for p in rows
     }
     assert told(done.scan.of(rows)) == []
+
+
+def test_no_process_leaves_a_memory_dump(done: Done) -> None:
+    said = (done.run.folder / "limits").read_text().splitlines()
+    dumps = [line.split()[4:6] for line in said if line.startswith("Max core file size")]
+    assert len(dumps) >= 5 and dumps == [["0", "0"]] * len(dumps)
 
 
 def test_nothing_else_on_disk_says_who_anyone_is(done: Done) -> None:

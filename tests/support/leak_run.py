@@ -146,6 +146,12 @@ class Run:
         for log in (self.exchange.data_dir / "logs").iterdir():
             self.keep(f"log-{self._copies}-{log.name}", log.read_bytes())
 
+    def keep_limits(self) -> None:
+        """What the system allows each process."""
+        pids = self.exchange.pids
+        for pid in (pids["api"], pids["kafka"], pids["postgres"], pids["notify"], *pids["workers"]):
+            self.keep("limits", Path(f"/proc/{pid}/limits").read_bytes())
+
     def kill(self, name: str) -> None:
         """SIGKILL for a part or a server, which its supervisor starts again."""
         self.keep_logs()
