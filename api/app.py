@@ -81,6 +81,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/oauth/token", oauth.token, "public", ANYONE),
     Route("GET", "/.well-known/smart-configuration", oauth.smart_configuration, "public", ANYONE),
     Route("GET", "/fhir/.well-known/smart-configuration", oauth.smart_configuration, "public", ANYONE),
+    Route("GET", "/.well-known/refex-intake-key", operations.intake_key, "public", ANYONE),
     Route("GET", "/livez", operations.livez, "public", ANYONE),
     Route("GET", "/readyz", operations.readyz, "public", ANYONE),
     Route("GET", "/metrics", operations.prometheus, "metrics", ANYONE),
@@ -135,7 +136,8 @@ def _lifespan(
         await database.open()
         found = Context(settings, database, login, producer or RecordProducer(login))
         app.state.context = found
-        tasks = [asyncio.create_task(found.changes.run()), asyncio.create_task(_purge(database))]
+        running = (found.changes.run(), found.intake.run(), _purge(database))
+        tasks = [asyncio.create_task(work) for work in running]
         try:
             yield
         finally:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from api.audit import Audit
 from api.changes import Changes
 from api.database import Database
+from api.intake import Intake
 from api.key_sets import KeySets
 from api.limits import Limits
 from api.principal import Principal
@@ -75,6 +76,7 @@ class Context:
         self.key_sets = KeySets()
         self.recent = Recent()
         self.vault = vault_of(settings)
+        self.intake = Intake(database)
 
     @property
     def secure(self) -> bool:

@@ -44,6 +44,7 @@ MENDABLE = {
     "EmbeddedError",
     "ChildFailedError",
     "DataDirInUseError",
+    "KeyAway",
     "LedgerError",
     "Locked",
     "MigrationError",

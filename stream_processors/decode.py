@@ -16,7 +16,8 @@ from msgspec import structs
 
 from avro_schemas import topics
 from avro_schemas.codec import CodecError, decode
-from producers.envelope import unseal
+from infra.vault.travel import TRAVELLING, Opener, Unopenable
+from producers.envelope import PLAIN, unseal
 from referrals import check, consenting, erasing, ids, linking, screening
 from referrals import commands as c
 from referrals.check import parse_time
@@ -76,8 +77,11 @@ class _Wrong(ValueError):
         self.reason = reason
 
 
-def read(raw: Consumed) -> Arrival | Poison:
-    """The arrival a record holds, or why it is poison; never raises for anything a sender can write."""
+def read(raw: Consumed, opener: Opener | None = None) -> Arrival | Poison:
+    """The arrival a record holds, or why it is poison; never raises for anything a sender can write.
+
+    `opener`: the keys for what was sealed on its way; without one only plain records can be read.
+    """
     sender = topics.sender_of(raw.topic)
     fields: Fields = {}
     try:
@@ -88,6 +92,8 @@ def read(raw: Consumed) -> Arrival | Poison:
             raise _Wrong(Bad.INVALID, "a text field holds a NUL; remove it")
         if sender is not None and fields["organization"] != sender:
             raise _Wrong(Bad.TENANT_MISMATCH, f"the record says another organization than {sender}")
+        if sealed := fields.get("sealed"):
+            fields["sealed"] = _plain(sealed, fields, opener, sender)
         return _arrival(raw, schema, fields)
     except (CodecError, _Wrong) as error:
         return poison(raw, error.reason, str(error), fields)
@@ -106,6 +112,20 @@ def poison(
     known = said if UUID_TEXT.fullmatch(said) else ""
     tenant = topics.sender_of(raw.topic) or EXCHANGE
     return Poison(raw, tenant, event, ids.lane(event), reason, detail, known)
+
+
+def _plain(sealed: bytes, fields: Fields, opener: Opener | None, sender: str | None) -> bytes:
+    """The sealed field as if it had come plain: the same content is the same record, however it was sealed."""
+    if sealed[:1] != TRAVELLING:
+        if sender is not None and opener is not None and not opener.plain:
+            raise _Wrong(Bad.UNOPENABLE, "this exchange takes sealed records alone; give the SDK its address")
+        return sealed
+    if opener is None:
+        raise _Wrong(Bad.UNOPENABLE, "sealed content, and no key here")
+    try:
+        return PLAIN + opener.opened(sealed, fields["organization"], fields["event_id"])
+    except Unopenable as error:
+        raise _Wrong(Bad.UNOPENABLE, str(error)) from None
 
 
 def _arrival(raw: Consumed, schema: str, fields: Fields) -> Arrival:
