@@ -7,7 +7,7 @@ PEERS := .venv-bench
 JARS := build/java
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types fast mutants bench chaos lock docs clean
+.PHONY: help install demo test check lint types fast mutants bench chaos sbom lock docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,9 @@ $(PEERS)/.installed: tests/benchmarks/engine/peers.lock
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+sbom: install ## build/sbom.cdx.json: every pinned package with licence and hashes; fails on a licence not accepted
+	$(BIN)/python -m tests.supply.sbom
 
 docs: install ## write the generated documents (docs/flow.md, lifecycle.md, vocabularies.md, asyncapi.yaml)
 	$(BIN)/python -m docs.generate

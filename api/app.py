@@ -22,6 +22,7 @@ from api import (
     consents,
     directory,
     fhir,
+    mail,
     measures,
     metrics,
     oauth,
@@ -29,6 +30,7 @@ from api import (
     persons,
     referrals,
     responses,
+    sessions,
     stream,
     submitting,
 )
@@ -44,7 +46,7 @@ from producers.producer import RecordProducer
 HUB, PLAN = frozenset({"hub"}), frozenset({"mco"})
 CONSENTERS = SENDERS | HUB
 PURGE_S = 60.0
-KEEP_KEYS = timedelta(days=31)
+KEEP_KEYS, KEEP_LINKS = timedelta(days=31), timedelta(days=1)
 
 # method, path, handler, action (policy.ACTIONS), principals, door
 ROUTES: tuple[Route, ...] = (
@@ -62,16 +64,16 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/services", directory.services, "directory", EVERYONE),
     Route("PUT", "/v1/services/{id}/capacity", capacity.change, "capacity", RECIPIENTS),
     Route("PUT", "/v1/consents/{id}", consents.put, "consent", CONSENTERS),
-    Route("POST", "/v1/consents/{id}/revoke", consents.revoke, "consent", CONSENTERS),
-    Route("GET", "/v1/persons/links", persons.index, "link", HUB),
+    Route("POST", "/v1/consents/{id}/revoke", consents.revoke, "revoke", CONSENTERS),
+    Route("GET", "/v1/persons/links", persons.index, "links", HUB),
     Route("POST", "/v1/persons/links/{id}/confirm", persons.confirm, "link", HUB),
     Route("POST", "/v1/persons/links/{id}/reject", persons.reject, "link", HUB),
     Route("POST", "/v1/screenings", consents.screen, "screen", SENDERS),
     Route("GET", "/v1/contracts/{id}/measures", measures.index, "measure", EVERYONE),
     Route("GET", "/v1/contracts/{id}/measures.csv", measures.index_csv, "measure", EVERYONE),
-    Route("GET", "/v1/contracts/{id}/measures/{measure}/referrals", measures.listed, "measure", EVERYONE),
+    Route("GET", "/v1/contracts/{id}/measures/{measure}/referrals", measures.listed, "measured", EVERYONE),
     Route(
-        "GET", "/v1/contracts/{id}/measures/{measure}/referrals.csv", measures.list_csv, "measure", EVERYONE
+        "GET", "/v1/contracts/{id}/measures/{measure}/referrals.csv", measures.list_csv, "measured", EVERYONE
     ),
     Route("GET", "/v1/me", operations.me, "me", EVERYONE),
     Route("GET", "/v1/events/stream", stream.stream, "stream", EVERYONE),
@@ -136,8 +138,12 @@ def _lifespan(
         await database.open()
         found = Context(settings, database, login, producer or RecordProducer(login))
         app.state.context = found
-        running = (found.changes.run(), found.intake.run(), _purge(database))
-        tasks = [asyncio.create_task(work) for work in running]
+        tasks = [
+            asyncio.create_task(found.changes.run()),
+            asyncio.create_task(_purge(database, sessions.idle(settings))),
+            asyncio.create_task(found.mail.run()),
+            asyncio.create_task(found.intake.run()),
+        ]
         try:
             yield
         finally:
@@ -150,7 +156,7 @@ def _lifespan(
     return lifespan
 
 
-async def _purge(database: Database) -> None:
+async def _purge(database: Database, idle: timedelta) -> None:
     """Every minute: forget what has expired."""
     while True:
         now = datetime.now(UTC)
@@ -158,6 +164,7 @@ async def _purge(database: Database) -> None:
             async with database.own() as connection:
                 await connection.execute(auth.SQL["purge_tokens"], now)
                 await connection.execute(auth.SQL["purge_assertions"], now)
-                await connection.execute(auth.SQL["purge_sessions"], now, now - auth.IDLE)
+                await connection.execute(sessions.SQL["purge"], now, now - idle)
+                await connection.execute(mail.SQL["purge"], now - KEEP_LINKS)
                 await connection.execute(auth.SQL["purge_keys"], now - KEEP_KEYS)
         await asyncio.sleep(PURGE_S)

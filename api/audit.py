@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from api import policy
 from api.database import Database, DatabaseAway
-from api.principal import Principal
+from api.principal import Acting, Principal
 from api.routing import Route
 from infra.audit import records
 from infra.audit.records import Object
@@ -92,6 +92,7 @@ def is_audited(route: Route) -> bool:
 def record_of(request: Request, route: Route, status: int) -> records.Request:
     """What is written of a request that ends with that status."""
     principal: Principal | None = request.state.principal
+    who: Acting | Principal | None = getattr(request.state, "acting", None) or principal
     named = _named(request, route)
     shown = tuple(principal.looks.all()) if principal is not None and status < 400 else ()
     known = {(o.kind, o.id) for o in shown}
@@ -100,12 +101,12 @@ def record_of(request: Request, route: Route, status: int) -> records.Request:
         request=request.state.request_id,
         route=f"{route.method} {route.path}",
         action=route.action,
-        operation=policy.OPERATIONS.get(route.action, "R"),
+        operation="R" if route.method == "GET" else policy.ACTIONS[route.action].operation,
         status=status,
-        organization=principal.organization if principal else None,
-        type=principal.type if principal else None,
-        user=principal.user if principal else None,
-        role=principal.role if principal else None,
+        organization=who.organization if who else None,
+        type=who.type if who else None,
+        user=who.user if who else None,
+        role=who.role if who else None,
         objects=shown + tuple(o for o in named if (o.kind, o.id) not in known),
     )
 

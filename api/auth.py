@@ -1,35 +1,27 @@
-"""Who is it: a Bearer token or a session cookie becomes a Principal; people log in and out.
+"""Who is it: a Bearer token or a session cookie becomes a Principal.
 
-Comes in: a request's credentials. Goes out: a Principal, or a 401. Only hashes are stored and compared. Must never
-answer 401 when the database is away, and never say whether an e-mail address is known.
-
-For pages: `log_in(request, email, password)` -> token or None, then `give_cookie(request, response, token)`;
-`await log_out(request)`, then `drop_cookie(request, response)`; `request.state.principal.csrf` goes into each form.
+Comes in: a request's credentials. Goes out: a Principal with its role's or its token's scopes, or a 401. Only hashes
+are stored and compared. Must never answer 401 when the database is away, nor take a script's look for a person's.
 """
 
-import asyncio
-import secrets
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from api import policy
 from api.context import context
 from api.principal import Principal as Principal
 from api.problems import Problem
-from infra import passwords
+from api.sessions import cookie_name, idle
+from infra import roles
+from infra.passwords import hashed as hashed
 from infra.postgres import queries
 
 SQL = queries("api", "auth.sql")
-SESSION = timedelta(hours=12)
-IDLE = timedelta(minutes=60)
 TOUCH = timedelta(minutes=1)
-_HASHING = asyncio.Semaphore(2)
+STREAM = "/v1/events/stream"
 
 
 class Presented(NamedTuple):
@@ -39,10 +31,10 @@ class Presented(NamedTuple):
     credential: bytes
 
 
-def presented(request: Request) -> Presented:
-    """The token or cookie of a request, whoever's it is."""
+def presented(request: Request, people_only: bool = False) -> Presented:
+    """The token or cookie of a request, whoever's it is; `people_only`: a page, which no system's token opens."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
+    if scheme.lower() == "bearer" and not people_only:
         return Presented(True, hashed(token.strip()))
     cookie = request.cookies.get(cookie_name(request))
     return Presented(False, hashed(cookie) if cookie else b"")
@@ -64,70 +56,9 @@ async def still_valid(request: Request, principal: Principal) -> bool:
     return await read(request, principal.credential) is not None
 
 
-async def log_in(request: Request, email: str, password: str) -> str | None:
-    """A new session's cookie value, None when the pair is wrong; raises the 429 after too many attempts."""
-    address = request.client.host if request.client else ""
-    context(request).limits.logins.check(f"{address} {email.lower()}")
-    if "\x00" in email:
-        return None
-    async with context(request).database.own() as connection:
-        user = await connection.fetchrow(SQL["user"], email)
-    async with _HASHING:
-        stored = user["password_hash"] if user else _nobodys_hash()
-        right = await asyncio.to_thread(passwords.verify_password, stored, password)
-    if user is None or not right:
-        return None
-    token = secrets.token_urlsafe(32)
-    now = datetime.now(UTC)
-    async with context(request).database.own() as connection:
-        await connection.execute(
-            SQL["insert_session"],
-            hashed(token),
-            user["tenant"],
-            user["id"],
-            secrets.token_urlsafe(24),
-            now,
-            now + SESSION,
-        )
-    return token
-
-
-async def log_out(request: Request) -> None:
-    """End the session of the request's cookie, at once and for every stream of it."""
-    if cookie := request.cookies.get(cookie_name(request)):
-        async with context(request).database.own() as connection:
-            await connection.execute(SQL["delete_session"], hashed(cookie))
-        context(request).changes.wake()
-
-
-def cookie_name(request: Request) -> str:
-    """The session cookie's name: bound to the host where we are reached over https."""
-    return "__Host-refex-session" if context(request).secure else "refex-session"
-
-
-def give_cookie(request: Request, response: Response, token: str) -> None:
-    """Set the session cookie on a response."""
-    response.set_cookie(
-        cookie_name(request),
-        token,
-        max_age=int(SESSION.total_seconds()),
-        path="/",
-        secure=context(request).secure,
-        httponly=True,
-        samesite="lax",
-    )
-
-
-def drop_cookie(request: Request, response: Response) -> None:
-    """Remove the session cookie."""
-    response.delete_cookie(
-        cookie_name(request), path="/", secure=context(request).secure, httponly=True, samesite="lax"
-    )
-
-
-def hashed(token: str) -> bytes:
-    """What is stored of a token of 256 random bits."""
-    return sha256(token.encode()).digest()
+def _by_itself(request: Request) -> bool:
+    """Whether the page's script asks, not a person: an open page must not keep its session alive for ever."""
+    return request.headers.get("x-fragment") == "1" or request.url.path == STREAM
 
 
 async def _by_token(request: Request, credential: bytes) -> Principal | None:
@@ -148,9 +79,11 @@ async def _by_token(request: Request, credential: bytes) -> Principal | None:
 
 async def _by_session(request: Request, credential: bytes) -> Principal | None:
     now = datetime.now(UTC)
+    longest = idle(context(request).settings)
     async with context(request).database.own() as connection:
-        row: Any = await connection.fetchrow(SQL["session"], credential, now, now - IDLE)
-        if row is not None and row["last_seen_at"] < now - TOUCH:
+        row: Any = await connection.fetchrow(SQL["session"], credential, now, now - longest)
+        stale = row is not None and row["last_seen_at"] < now - min(TOUCH, longest / 4)
+        if stale and not _by_itself(request):
             await connection.execute(SQL["touch_session"], credential, now)
     if row is None:
         return None
@@ -160,7 +93,7 @@ async def _by_session(request: Request, credential: bytes) -> Principal | None:
         type=row["type"],
         name=row["name"],
         user=str(user_id),
-        scopes=policy.held(row["type"]),
+        scopes=roles.scopes(row["type"], row["role"]),
         expires_at=row["expires_at"],
         credential=credential,
         role=row["role"],
@@ -169,9 +102,3 @@ async def _by_session(request: Request, credential: bytes) -> Principal | None:
         csrf=row["csrf"],
         session=credential,
     )
-
-
-@cache
-def _nobodys_hash() -> str:
-    """A hash that no password has, so that an unknown address costs the same time."""
-    return passwords.hash_password(secrets.token_urlsafe(32))

@@ -10,23 +10,11 @@ select s.tenant, s.user_id, s.csrf, s.last_seen_at, s.expires_at, u.role, u.emai
 from session s
 join app_user u on u.id = s.user_id
 join organization o on o.id = s.tenant
-where s.token_sha256 = $1 and s.expires_at > $2 and s.last_seen_at > $3 and u.active and o.active
+where s.token_sha256 = $1 and s.expires_at > $2 and s.last_seen_at > $3 and not s.pending and s.role = u.role
+    and u.active and o.active
 
 -- name: touch_session
 update session set last_seen_at = $2 where token_sha256 = $1
-
--- name: user
-select u.id, u.tenant, u.password_hash
-from app_user u
-join organization o on o.id = u.tenant
-where lower(u.email) = lower($1) and u.active and o.active
-
--- name: insert_session
-insert into session (token_sha256, tenant, user_id, csrf, created_at, last_seen_at, expires_at)
-values ($1, $2, $3, $4, $5, $5, $6)
-
--- name: delete_session
-delete from session where token_sha256 = $1
 
 -- name: client
 select c.client_id, c.tenant, c.secret_hash, c.jwks, c.jwks_url, c.scope, o.type
@@ -46,9 +34,6 @@ delete from access_token where expires_at < $1
 
 -- name: purge_assertions
 delete from assertion_used where expires_at < $1
-
--- name: purge_sessions
-delete from session where expires_at < $1 or last_seen_at < $2
 
 -- name: purge_keys
 delete from idempotency where created_at < $1

@@ -54,7 +54,7 @@ async def identify(request: Request, form: dict[str, str]) -> asyncpg.Record:
     try:
         return await _by_assertion(request, signed, form.get("client_id"))
     except NotGenuine as error:
-        log.warning("client assertion refused", reason=str(error))
+        log.warning("client assertion refused", reason=error)
         raise OAuthError("invalid_client", "the client assertion is not valid", 401) from None
 
 

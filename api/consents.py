@@ -12,18 +12,17 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import bodies, events
+from api import bodies, events, policy
 from api.bodies import ConsentBody, RevocationBody, answer
-from api.context import context, principal_of
+from api.context import action_of, context, principal_of
 from api.outcomes import refused
-from api.problems import invalid, not_found, wrong
+from api.problems import invalid, wrong
 from avro_schemas import topics
 from infra.postgres import queries
 from producers import envelope
 from producers.envelope import Record
 from referrals import check, ids, screening
 from referrals.check import MAX_ID, Invalid
-from referrals.sharing import sharing
 
 SQL = queries("api", "consents.sql")
 
@@ -52,8 +51,7 @@ async def _change(request: Request, action: str) -> Response:
         bodies.shaped(value, ConsentBody) if action == "grant" else bodies.shaped(value, RevocationBody)
     )
     owner = said.organization or principal.organization
-    if owner != principal.organization and principal.type not in sharing().on_behalf[action]:
-        raise not_found()
+    policy.demand(principal, action_of(request), policy.owned(owner))
     terms = _terms(value, own_id, action)
     bodies.said_at(said.occurred_at, datetime.now(UTC))
     consent = ids.consent_id(owner, own_id)
@@ -82,8 +80,10 @@ def _terms(value: dict[str, Any], own_id: str, action: str) -> dict[str, Any]:
 
 async def _person(request: Request, owner: str, own_id: str, person_id: str | None) -> UUID:
     """Whose consent it is: as the body says, as its record or a referral that names it says; they must agree."""
-    async with context(request).database.reading(principal_of(request)) as connection:
-        row = await connection.fetchrow(SQL["person"], ids.consent_id(owner, own_id), owner, own_id)
+    principal = principal_of(request)
+    async with context(request).database.reading(principal) as connection:
+        consent = ids.consent_id(owner, own_id)
+        row = await connection.fetchrow(SQL["person"], consent, owner, own_id, principal.organization)
     assert row is not None
     said = ids.person_key(owner, person_id) if person_id else None
     if said is not None and row["recorded"] not in (None, said):
@@ -106,7 +106,7 @@ async def _in_force(request: Request, asked: events.Ask, record: Record, said: d
         raise refused(outcome, None)
     principal = principal_of(request)
     async with context(request).database.reading(principal) as connection:
-        row = await connection.fetchrow(SQL["standing"], UUID(said["id"]))
+        row = await connection.fetchrow(SQL["standing"], UUID(said["id"]), principal.organization)
     shown = {"status": row["status"], "version": row["version"], "since": row["since"]} if row else {}
     return answer(said | shown)
 

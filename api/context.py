@@ -18,6 +18,7 @@ from api.database import Database
 from api.intake import Intake
 from api.key_sets import KeySets
 from api.limits import Limits
+from api.mail import Mail
 from api.principal import Principal
 from api.readiness import Readiness
 from api.streams import Streams
@@ -70,6 +71,7 @@ class Context:
         self.changes = Changes(database)
         self.limits = Limits()
         self.audit = Audit(database)
+        self.mail = Mail(settings, database)
         self.streams = Streams()
         self.measuring = asyncio.Semaphore(2)  # each reads up to 100,000 referrals into memory
         self.readiness = Readiness(database.url, kafka)
@@ -87,6 +89,12 @@ class Context:
 def context(request: Request) -> Context:
     """The context of the application that serves this request."""
     found: Context = request.app.state.context
+    return found
+
+
+def action_of(request: Request) -> str:
+    """The action of the route that serves this request, as policy.ACTIONS names it."""
+    found: str = request.state.action
     return found
 
 

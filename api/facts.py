@@ -49,9 +49,7 @@ FACT_GRANTS: dict[str, FactGrant] = {
         data=frozenset({"hop", "number", "reason", "due_at"}), notes=False, users=False, parties=False
     ),
     "operator": FactGrant(
-        data=frozenset(
-            {"kind", "hop", "number", "organization", "service", "due_at", "reason", "chosen", "policy"}
-        ),
+        data=frozenset({"kind", "hop", "organization", "service", "due_at", "reason", "chosen", "policy"}),
         notes=False,
     ),
 }

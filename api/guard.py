@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from api import audit, auth, policy, problems
+from api import audit, auth, origin, policy, problems
 from api.context import context
 from api.database import DatabaseAway, Rebuilding
 from api.limits import too_many
@@ -33,7 +33,9 @@ def guarded(route: Route, page_problem: PageProblem | None = None) -> StarletteR
 
     async def endpoint(request: Request) -> Response:
         request.state.principal = None
+        request.state.acting = None
         request.state.door = route.door
+        request.state.action = route.action
         try:
             await _admit(request, route)
             response = await route.handler(request)
@@ -59,7 +61,7 @@ def as_problem(error: Exception) -> Problem:
     if isinstance(error, DatabaseAway):
         return problems.away("the database")
     if isinstance(error, Locked):
-        log.error("personal data cannot be opened", why=str(error))
+        log.error("personal data cannot be opened", do=error)
         return problems.locked()
     if isinstance(error, Rebuilding):
         return problems.rebuilding()
@@ -67,11 +69,7 @@ def as_problem(error: Exception) -> Problem:
         return problems.away("Kafka")
     if isinstance(error, HTTPException):
         return Problem(problems.BY_STATUS.get(error.status_code, "internal"), headers=error.headers)
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
-    log.error("request failed", error=type(error).__name__, where=where)
+    log.error("request failed", error=error)  # its type and place: the log has no other use for it
     return Problem("internal")
 
 
@@ -86,21 +84,22 @@ async def respond(request: Request, problem: Problem, page_problem: PageProblem 
 async def _admit(request: Request, route: Route) -> None:
     if "\x00" in request.url.path or "%00" in request.scope.get("query_string", b"").decode("latin-1"):
         raise Problem("malformed", "the address holds a NUL; remove it")
-    limits, shown = context(request).limits, auth.presented(request)
+    limits, shown = context(request).limits, auth.presented(request, people_only=route.door == "page")
     if not route.public:
         limits.refused.check(shown.credential)
     principal = await _caller(request, route, shown)
     request.state.principal = principal
+    if request.method not in SAFE and (route.door == "page" or (principal and principal.session is not None)):
+        origin.check(request)
     if principal is None:
         return
     if not route.public:
         if (seconds := limits.requests.wait(principal.user)) > 0:
             limits.refused.note(shown.credential, seconds)
             raise too_many(seconds)
-        if principal.type not in route.principals or not policy.permitted(principal, route.action):
-            raise _refused(route, principal)
+        _check_admitted(route, principal)
     if principal.session is not None and request.method not in SAFE and not route.public:
-        await _check_csrf(request, principal)
+        await _check_csrf(request, principal, route)
 
 
 async def _caller(request: Request, route: Route, shown: auth.Presented) -> Principal | None:
@@ -115,19 +114,19 @@ async def _caller(request: Request, route: Route, shown: auth.Presented) -> Prin
         raise
 
 
-def _refused(route: Route, principal: Principal) -> Problem:
-    """403; but an object that the caller's type can never read does not exist for it."""
-    never = policy.ACTIONS[route.action] not in policy.held(principal.type) | {""}
-    return (
-        problems.not_found()
-        if never and route.method == "GET" and "{" in route.path
-        else Problem("not-permitted")
-    )
+def _check_admitted(route: Route, principal: Principal) -> None:
+    reads_one = route.method == "GET" and "{" in route.path
+    verdict = policy.admits(principal, route.action, route.principals, reads_one)
+    if verdict is policy.Verdict.UNKNOWN:
+        raise problems.not_found()
+    if verdict is policy.Verdict.FORBIDDEN:
+        raise Problem("not-permitted")
 
 
-async def _check_csrf(request: Request, principal: Principal) -> None:
+async def _check_csrf(request: Request, principal: Principal, route: Route) -> None:
+    """The session's token, in the header that only a script of ours can set, or in the form of a page."""
     given = request.headers.get("x-csrf-token")
-    if given is None and "form" in request.headers.get("content-type", ""):
+    if given is None and route.door == "page":
         field = (await request.form()).get("csrf")
         given = field if isinstance(field, str) else None
     if given is None or not secrets.compare_digest(given.encode(), (principal.csrf or "").encode()):

@@ -56,7 +56,7 @@ class KeySets:
                 try:
                     published.keys = parse(await _fetched(url))
                 except (httpx.HTTPError, BadKeys, TimeoutError) as error:
-                    log.warning("a client's key set cannot be used", url=url, error=type(error).__name__)
+                    log.warning("a client's key set cannot be used", url=url, error=error)
         return published.keys
 
 

@@ -67,10 +67,18 @@ class Refused:
 
 
 class Limits:
-    """The quotas of interfaces.md: requests per client, token requests per client, log-ins per address."""
+    """The quotas of interfaces.md: requests and token requests per client; log-ins by whom and from where.
+
+    `logins`: one account from one address; `accounts`: one account from anywhere; `addresses`: one address, whoever
+    it tries. `codes`: second steps of one person. `links`: e-mails to one account.
+    """
 
     def __init__(self) -> None:
         self.requests = Buckets(per_second=100, burst=100)
         self.refused = Refused()
         self.tokens = Buckets(per_second=1, burst=60)
         self.logins = Buckets(per_second=1 / 6, burst=20)
+        self.accounts = Buckets(per_second=1 / 6, burst=30)
+        self.addresses = Buckets(per_second=1, burst=100)
+        self.codes = Buckets(per_second=1 / 60, burst=5)
+        self.links = Buckets(per_second=1 / 300, burst=3)

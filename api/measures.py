@@ -16,9 +16,9 @@ import asyncpg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import cursors
+from api import cursors, policy
 from api.bodies import answer
-from api.context import context, principal_of
+from api.context import action_of, context, principal_of
 from api.problems import not_found, wrong
 from infra.postgres import queries
 from referrals import measures
@@ -27,6 +27,8 @@ from referrals.contracts import Contract, contracts
 SQL = queries("api", "measures.sql")
 PATIENCE_S = 20.0
 MAX_ROWS = 100_000
+COUNTERS = frozenset({"state", "operator"})
+"""Who counts over every referral, and is shown the figures alone; all others count what they may read."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -88,16 +90,11 @@ def _columns(c: measures.Counted) -> list[Any]:
     return [c.referral, c.received_at, c.hit, c.immature, hours, c.withheld]
 
 
-def may_see(type: str, organization: str, contract: Contract) -> bool:
-    """The contract's payer; the state and the operator see figures alone."""
-    return contract.payer == organization or type in ("state", "operator")
-
-
 def _asked(request: Request) -> Asked:
-    principal = principal_of(request)
     contract = contracts().get(request.path_params["id"])
-    if contract is None or not may_see(principal.type, principal.organization, contract):
+    if contract is None:
         raise not_found()
+    policy.demand(principal_of(request), action_of(request), policy.contract(contract))
     now = datetime.now(UTC)
     as_of = min(cursors.moment(request, "as_of") or now, now)
     start, end = cursors.moment(request, "from") or EARLIEST, cursors.moment(request, "to") or as_of
@@ -107,16 +104,16 @@ def _asked(request: Request) -> Asked:
 
 
 async def _rows(request: Request, asked: Asked) -> list[measures.Row]:
-    async with measuring(request, asked.contract) as connection:
+    async with measuring(request) as connection:
         return await fetched(connection, asked)
 
 
 @contextlib.asynccontextmanager
-async def measuring(request: Request, contract: Contract) -> AsyncIterator[asyncpg.Connection]:
-    """A connection to count a contract's referrals with; few at a time, who waits for one holds none."""
+async def measuring(request: Request) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to count referrals with; few at a time, who waits for one holds none."""
     principal, database = principal_of(request), context(request).database
-    own = contract.payer == principal.organization
-    reading = database.reading(principal, PATIENCE_S) if own else database.aggregates(PATIENCE_S)
+    counts = action_of(request) == "measure" and principal.type in COUNTERS
+    reading = database.aggregates(PATIENCE_S) if counts else database.reading(principal, PATIENCE_S)
     async with context(request).measuring, reading as connection:
         yield connection
 
@@ -150,7 +147,7 @@ async def _measured(request: Request, asked: Asked) -> list[measures.Measured]:
 async def _counted(request: Request) -> list[measures.Counted]:
     asked = _asked(request)
     definition = measures.definitions().get(request.path_params["measure"])
-    if definition is None or asked.contract.payer != principal_of(request).organization:
+    if definition is None:
         raise not_found()
     return measures.counted(definition, await _rows(request, asked), asked.as_of)
 

@@ -4,7 +4,7 @@
 with received as (
     select lane, stream_id, at as received_at from history
     where kind = 'referral' and type = 'referral-received' and at >= $3 and at < $4 and at <= $5
-        and ($1::text is null or payer = $1)
+        and ($1::text is null or payer = $1) -- seen by: payer
 ), content as (
     select distinct on (r.stream_id) r.stream_id, r.lane, r.received_at, convert_from(h.data, 'UTF8')::jsonb as body
     from received r

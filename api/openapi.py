@@ -103,7 +103,7 @@ def _security(base_url: str) -> dict[str, Any]:
 
 def _operation(route: Route) -> dict[str, Any]:
     where = (route.method, route.path)
-    scope = policy.ACTIONS[route.action]
+    scope = policy.ACTIONS[route.action].scope
     operation: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", f"{route.method.lower()}{route.path}").strip("_"),
         "summary": (route.handler.__doc__ or "").strip().split("\n")[0],

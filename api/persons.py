@@ -18,6 +18,7 @@ from api import bodies, cursors, events
 from api.bodies import answer
 from api.context import context, principal_of
 from api.outcomes import refused
+from api.principal import Principal
 from api.problems import not_found, wrong
 from api.referrals import referral_id
 from infra.postgres import queries
@@ -49,8 +50,9 @@ async def index(request: Request) -> Response:
         raise wrong("?status", f"use one of {', '.join(STATUSES)}")
     position = cursors.decode(request.query_params.get("cursor"), Position)
     limit = cursors.limit(request)
-    async with context(request).database.reading(principal_of(request)) as connection:
-        found, end = await links_of(connection, status, position, limit)
+    principal = principal_of(request)
+    async with context(request).database.reading(principal) as connection:
+        found, end = await links_of(connection, principal, status, position, limit)
     return answer(cursors.page(found, cursors.encode(end) if end else None))
 
 
@@ -65,11 +67,15 @@ async def reject(request: Request) -> Response:
 
 
 async def links_of(
-    connection: asyncpg.Connection, status: str | None, position: Position | None, limit: int
+    connection: asyncpg.Connection,
+    principal: Principal,
+    status: str | None,
+    position: Position | None,
+    limit: int,
 ) -> tuple[list[dict[str, Any]], Position | None]:
-    """A page of links under the caller's role, and where it ended."""
+    """A page of the links of the caller's hub, and where it ended."""
     at, id = (position.at, position.id) if position else (None, None)
-    rows = await connection.fetch(SQL["links"], status, at, id, limit + 1)
+    rows = await connection.fetch(SQL["links"], status, at, id, limit + 1, principal.organization)
     found = [link(row) for row in rows[:limit]]
     end = Position(rows[limit - 1]["at"], rows[limit - 1]["id"]) if len(rows) > limit else None
     return found, end
@@ -104,6 +110,7 @@ async def _decide(request: Request, said: str) -> Response:
 
 async def one(request: Request, id: UUID) -> dict[str, Any] | None:
     """The link if it is one of the caller's hub, else None."""
-    async with context(request).database.reading(principal_of(request)) as connection:
-        row = await connection.fetchrow(SQL["link"], id)
+    principal = principal_of(request)
+    async with context(request).database.reading(principal) as connection:
+        row = await connection.fetchrow(SQL["link"], id, principal.organization)
     return link(row) if row is not None else None

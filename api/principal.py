@@ -11,6 +11,15 @@ from msgspec import Struct
 from api.looks import Looks
 
 
+class Acting(Struct, frozen=True):
+    """Whom a log-in is about, whether it went well or not: what the audit writes of it."""
+
+    organization: str
+    type: str
+    user: str
+    role: str
+
+
 class Principal(Struct, frozen=True, kw_only=True):
     """The caller of a request (request.state.principal).
 

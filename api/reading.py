@@ -15,7 +15,7 @@ import asyncpg
 import msgspec
 from msgspec import Struct, structs
 
-from api import facts, views
+from api import facts, policy, views
 from api.principal import Principal
 from infra.postgres import queries
 from infra.vault.cipher import NOTE, SUBMISSION, Erased
@@ -67,7 +67,12 @@ async def load(
     """The referral if it exists for the principal, else None. Show it with views.referral(principal, seen)."""
     row = await connection.fetchrow(SQL["one"], id)
     seen = None if row is None else seen_of(row, vault)
-    return seen if seen is not None and views.kind_of(principal, seen) is not None else None
+    return seen if seen is not None and exists(principal, seen) else None
+
+
+def exists(principal: Principal, seen: views.Seen) -> bool:
+    """Whether a stored referral exists for the principal."""
+    return policy.sees(principal, policy.referral(seen.state, seen.reviewed))
 
 
 async def list_visible(
@@ -93,7 +98,7 @@ async def list_visible(
         limit + 1,
     )
     found = [seen_of(row, vault) for row in rows[:limit]]
-    visible = [seen for seen in found if views.kind_of(principal, seen) is not None]
+    visible = [seen for seen in found if exists(principal, seen)]
     more = len(rows) > limit
     return visible, Position(found[-1].state.created_at, found[-1].state.id) if more else None
 
@@ -114,8 +119,8 @@ async def events_of(
     lane = ids.lane(seen.state.id)
     rows = await connection.fetch(SQL[query], seen.state.id, after, limit, principal.organization, lane)
     named = [_earlier(row["data"]) for row in rows if row["type"] == "duplicate-suspected"]
-    shown = await connection.fetch(SQL["visible"], named) if named else []
-    others = {str(row["id"]) for row in shown}
+    rows_named = await connection.fetch(SQL["these"], named) if named else []
+    others = {str(s.state.id) for r in rows_named if exists(principal, s := seen_of(r, vault))}
     sender = seen.state.sender
     hidden = kind in views.TOLD and not views.released(seen, kind)
     told = [dict(row) | {"note": partial(_note, vault, seen.state.id, dict(row))} for row in rows]

@@ -1,20 +1,24 @@
+-- A line that decides whose a row is says `-- seen by:` with its name in policy.py; the tests take just these away.
 -- Parameters of every list: organization, status, organization filter, updated after, position (created_at, id), limit.
 
 -- name: one
 select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral where id = $1
 
 -- name: waits
-select exists (select from parked where kind = 'referral' and stream_id = $1 and tenant = $2)
+select exists (select from parked
+    where kind = 'referral' and stream_id = $1
+    and tenant = $2 -- seen by: owner
+)
 
--- name: visible
-select id from referral where id = any ($1::uuid[])
+-- name: these
+select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral where id = any ($1::uuid[])
 
 -- name: decision
 select decision from referral where id = $1
 
 -- name: list_sent
 select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral
-where sender = $1
+where sender = $1 -- seen by: sender
     and ($2::text is null or status = $2)
     and ($3::text is null or payer = $3 or recipients @> array[$3])
     and ($4::timestamptz is null or updated_at > $4)
@@ -24,8 +28,11 @@ limit $7
 
 -- name: list_covered
 select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral
-where (sender = $1 or payer = $1
-        or payers_before @> jsonb_build_array(jsonb_build_object('payer', $1::text)))
+where (
+        sender = $1 -- seen by: sender
+        or payer = $1 -- seen by: payer
+        or payers_before @> jsonb_build_array(jsonb_build_object('payer', $1::text)) -- seen by: payer-before
+    )
     and ($2::text is null or status = $2)
     and ($3::text is null or sender = $3 or payer = $3 or recipients @> array[$3])
     and ($4::timestamptz is null or updated_at > $4)
@@ -36,7 +43,7 @@ limit $7
 -- A CBO filters by what it may know: the status of its own turn, and the sender.
 -- name: list_received
 select r.state, r.sealed, r.outcome_sealed, key_of(r.sealed) as key, key_of(r.outcome_sealed) as outcome_key, r.reviewed, consents_of(r.person_key) as consents from referral r
-where r.recipients @> array[$1::text]
+where r.recipients @> array[$1::text] -- seen by: asked
     and ($2::text is null or $2 = (
         select h.status from hop h where h.referral_id = r.id and h.recipient = $1 order by h.number desc limit 1))
     and ($3::text is null or r.sender = $3 or $3 = $1)
@@ -47,7 +54,7 @@ limit $7
 
 -- name: list_reviewed
 select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral
-where hub = $1 and reviewed
+where (hub = $1 and reviewed) -- seen by: hub
     and ($2::text is null or status = $2)
     and ($3::text is null or sender = $3 or payer = $3 or recipients @> array[$3])
     and ($4::timestamptz is null or updated_at > $4)
@@ -57,7 +64,7 @@ limit $7
 
 -- name: list_all
 select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral
-where $1::text is not null
+where $1::text is not null -- seen by: any operator
     and ($2::text is null or status = $2)
     and ($3::text is null or sender = $3 or payer = $3 or recipients @> array[$3])
     and ($4::timestamptz is null or updated_at > $4)
@@ -77,7 +84,8 @@ limit $3
 select e.version, e.type, e.occurred_at, e.at, e.actor_organization, e.actor_user, e.on_behalf_of, e.channel, e.data,
     e.sealed, key_of(e.sealed) as key
 from history e
-join hop h on h.referral_id = e.stream_id and h.recipient = $4
+join hop h on h.referral_id = e.stream_id
+    and h.recipient = $4 -- seen by: asked
     and h.hop::text = convert_from(e.data, 'UTF8')::jsonb ->> 'hop'
 where e.lane = $5 and e.kind = 'referral' and e.stream_id = $1 and e.version > $2
 order by e.version

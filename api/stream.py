@@ -37,6 +37,15 @@ SOONEST_S, EACH_S, LATEST_S = 0.02, 0.005, 0.4
 RECHECK_S = 5.0
 
 Positions = list[int]
+# Organization type -> the query that tells what changed for it; a type without one is told nothing.
+CHANGED = {
+    "clinic": "changed_sent",
+    "platform": "changed_sent",
+    "mco": "changed_covered",
+    "cbo": "changed_received",
+    "hub": "changed_reviewed",
+    "operator": "changed_all",
+}
 
 
 class Stream(EventSourceResponse):
@@ -113,11 +122,14 @@ async def changed(
     """The facts after the positions that the principal may know of, and the new positions; one snapshot."""
     ends = await _ends(connection)
     lanes = [lane for lane in range(LANES) if ends[lane] > positions[lane]]
-    if not lanes:
+    if not lanes or principal.type not in CHANGED:
         return ends, []
-    query = SQL["changed_own_hops" if principal.type == "cbo" else "changed"]
     rows = await connection.fetch(
-        query, lanes, [positions[lane] for lane in lanes], BACKLOG + 1, principal.organization
+        SQL[CHANGED[principal.type]],
+        lanes,
+        [positions[lane] for lane in lanes],
+        BACKLOG + 1,
+        principal.organization,
     )
     return ends, [{"id": r["stream_id"], "version": r["version"], "type": r["type"]} for r in rows]
 

@@ -17,21 +17,13 @@ from api import bodies, events, metrics, problems, views
 from api.bodies import CancelBody, answer
 from api.context import context, principal_of
 from api.outcomes import Settled, answered, refused, settle
-from api.problems import Problem, wrong
+from api.problems import wrong
 from api.reading import load
 from api.referrals import found, shown
 from avro_schemas import topics
 from producers import envelope
 from referrals import check, ids, words
 from referrals.submission import Submission
-
-
-async def sent(request: Request) -> views.Seen:
-    """The referral of the path if the caller is its sender; raises the 404, or the 403 for another party."""
-    seen = await found(request)
-    if seen.state.sender != principal_of(request).organization:
-        raise Problem("not-permitted", "only the sender of a referral may do this")
-    return seen
 
 
 async def submit(request: Request) -> Response:
@@ -91,7 +83,7 @@ async def publish_submissions(
 
 async def amend(request: Request) -> Response:
     """Change a referral by a JSON merge patch onto what was submitted; checked and routed again."""
-    seen = await sent(request)
+    seen = await found(request)
     body = await bodies.read(request)
     patch = bodies.decode(body, request.headers.get("content-type", ""))
     if not isinstance(patch, dict):
@@ -112,7 +104,7 @@ async def amend(request: Request) -> Response:
 
 async def cancel(request: Request) -> Response:
     """Take a referral back, with a reason of cancel_reasons."""
-    seen = await sent(request)
+    seen = await found(request)
     body, said = await bodies.read_as(request, CancelBody)
     return answered(await take_back(request, seen, said, body))
 

@@ -24,10 +24,15 @@ ORGANIZATIONS: tuple[tuple[str, str, T, tuple[tuple[str, str, str], ...]], ...] 
         (("nora", "Nora Quist", "staff"), ("eli", "Eli Marsh", "staff")),
     ),
     ("lakeview-health", "Lakeview Health", T.CLINIC, (("iris", "Iris Tan", "staff"),)),
-    ("golden-health-plan", "Golden Health Plan", T.MCO, (("omar", "Omar Reyes", "analyst"),)),
-    ("valley-care-plan", "Valley Care Plan", T.MCO, (("june", "June Park", "analyst"),)),
+    (
+        "golden-health-plan",
+        "Golden Health Plan",
+        T.MCO,
+        (("omar", "Omar Reyes", "care-manager"), ("lena", "Lena Ott", "analyst")),
+    ),
+    ("valley-care-plan", "Valley Care Plan", T.MCO, (("june", "June Park", "care-manager"),)),
     ("county-hub", "County Community Hub", T.HUB, (("maya", "Maya Flores", "navigator"),)),
-    ("state-health-office", "State Health Office", T.STATE, (("theo", "Theo Lind", "analyst"),)),
+    ("state-health-office", "State Health Office", T.STATE, (("theo", "Theo Lind", "officer"),)),
     ("exchange-operator", "Exchange Operator", T.OPERATOR, (("alex", "Alex Kim", "operator"),)),
 )
 FEATURED = ("harvest-food-bank", "safe-harbor-housing", "open-road-rides")

@@ -17,6 +17,7 @@ TIMEOUT_S = 20.0
 CHECKS: dict[str, Callable[[Exchange], Awaitable[Finding]]] = {
     "versions": checks.versions,
     "database": checks.database,
+    "server-log": checks.logging,
     "migrations": checks.migrations,
     "clock": checks.clock,
     "kafka": checks.broker,

@@ -2,6 +2,11 @@
 select current_setting('server_version') as version, current_setting('server_version_num')::int as number,
     (select rolsuper from pg_roles where rolname = current_user) as superuser
 
+-- name: logging
+select name, setting from pg_settings
+where name in ('log_min_messages', 'log_statement', 'log_min_duration_statement', 'log_parameter_max_length',
+    'log_parameter_max_length_on_error')
+
 -- name: clock
 select clock_timestamp() as now
 

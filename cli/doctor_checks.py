@@ -23,6 +23,12 @@ SQL = queries("cli", "doctor.sql")
 OLDEST_POSTGRES = 150_000
 MAX_SKEW_S = 2.0
 MAX_LAG = 10_000
+QUIET = {
+    "log_min_messages": ("log", "fatal", "panic"),
+    "log_parameter_max_length": ("0",),
+    "log_parameter_max_length_on_error": ("0",),
+}
+"""What keeps values out of Postgres' log, the setting to advise first."""
 
 
 class Finding(Struct, frozen=True):
@@ -48,6 +54,16 @@ async def database(exchange: Exchange) -> Finding:
         )
     number = row["number"]
     return Finding(number >= OLDEST_POSTGRES, f"PostgreSQL {row['version']}", "use PostgreSQL 15 or newer")
+
+
+async def logging(exchange: Exchange) -> Finding:
+    """The server's own log takes no values: errors quote rows, and logged statements have parameters."""
+    said = {row["name"]: row["setting"] for row in await _rows(exchange, "logging")}
+    told = [name for name, safe in QUIET.items() if said[name] not in safe]
+    if said["log_statement"] == "none" and said["log_min_duration_statement"] == "-1":
+        told = [name for name in told if name != "log_parameter_max_length"]
+    detail = f"values get into its log by {', '.join(told)}" if told else "no values"
+    return Finding(not told, detail, "; ".join(f"set {name} = {QUIET[name][0]}" for name in told) or None)
 
 
 async def migrations(exchange: Exchange) -> Finding:

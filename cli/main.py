@@ -4,6 +4,7 @@ Comes in: the command line. Goes out: exit 0 ok, 1 failed, 2 wrong use; errors o
 Must never show a traceback for what an operator can mend.
 """
 
+import contextlib
 import importlib
 from typing import Any
 
@@ -11,7 +12,8 @@ import asyncpg
 import click
 
 from cli.common import Shared
-from infra.settings import SettingsError
+from infra import log_words, logs
+from infra.settings import SettingsError, settings
 
 COMMANDS = {
     "api": "cli.api:api",
@@ -34,6 +36,7 @@ COMMANDS = {
     "token": "cli.token:token",
     "topics": "cli.topics:topics",
     "up": "cli.up:up",
+    "user": "cli.user:user",
     "version": "cli.version:version",
     "worker": "cli.worker:worker",
 }
@@ -91,7 +94,7 @@ def _mendable(error: Exception) -> Exception:
     if isinstance(error, asyncpg.UndefinedTableError):
         return click.ClickException("the database has no tables yet; run `refex migrate`")
     if isinstance(error, asyncpg.PostgresError | ConnectionError | TimeoutError):
-        what = str(error) or type(error).__name__
+        what = log_words.error(error)  # its message quotes rows
         return click.ClickException(
             f"a server does not answer: {what}; is the exchange running? `refex doctor`"
         )
@@ -113,6 +116,8 @@ def cli(ctx: click.Context, as_json: bool, organization: str | None) -> None:
 
 def main() -> None:
     """The console script."""
+    with contextlib.suppress(SettingsError):  # the command says what is wrong with them, if it needs any
+        logs.configure(settings())
     cli(prog_name="refex")
 
 

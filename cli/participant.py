@@ -32,9 +32,9 @@ def participant() -> None:
 @click.option("--type", "kind", type=click.Choice(TYPES), required=True, help="What it is to the exchange.")
 @click.option("--name", required=True, help="The name people read.")
 @click.option("--email", help="Also make a log-in to the pages for this address.")
-@click.option("--role", default="staff", show_default=True, help="That person's role.")
+@click.option("--role", help="That person's role; else the usual one of such an organization.")
 @json_option
-def add(organization: str, kind: str, name: str, email: str | None, role: str, as_json: bool) -> None:
+def add(organization: str, kind: str, name: str, email: str | None, role: str | None, as_json: bool) -> None:
     """Add ORGANIZATION and print its credentials, once."""
     people = [(email, email.partition("@")[0], role)] if email else []
     made = participants.draft(organization, name, OrganizationType(kind), people)

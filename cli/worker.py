@@ -32,4 +32,4 @@ def command() -> list[str]:
     """The Faust worker, on uvloop where that is installed: Faust's own default is asyncio's loop."""
     loop = "uvloop" if find_spec("uvloop") else "aio"
     faust = [sys.executable, "-m", "faust", "-A", "stream_processors.app", "--loop", loop, "worker"]
-    return [*faust, "--without-web", "--loglevel", "INFO"]
+    return [*faust, "--without-web"]  # what is logged, and how, is infra/logs.py's

@@ -13,7 +13,7 @@ from uuid import uuid4
 import asyncpg
 from msgspec import Struct
 
-from infra import kafka_access, passwords, topics
+from infra import kafka_access, passwords, roles, topics
 from infra.kafka import KafkaLogin
 from infra.postgres import affected, queries
 from infra.scopes import KAFKA_TYPES, scope_of
@@ -22,6 +22,7 @@ from referrals.words import OrganizationType
 SQL = queries("infra", "participants.sql")
 ID = re.compile(r"[a-z][a-z0-9-]{1,58}[a-z0-9]")
 RESERVED = ("api", "admin", "controller", "refex")
+ADDRESS = re.compile(r"[^@\s\"<>,;]{1,64}@[^@\s\"<>,;]{1,180}")
 
 
 class ParticipantError(ValueError):
@@ -58,7 +59,7 @@ class Participant(Struct, frozen=True, kw_only=True):
 
 
 def draft(
-    organization: str, name: str, kind: OrganizationType, people: Sequence[tuple[str, str, str]] = ()
+    organization: str, name: str, kind: OrganizationType, people: Sequence[tuple[str, str, str | None]] = ()
 ) -> Participant:
     """A participant with new secrets; `people` are (email, name, role). Raises ParticipantError."""
     if not ID.fullmatch(organization) or organization.startswith(RESERVED):
@@ -73,8 +74,22 @@ def draft(
         type=kind,
         kafka=KafkaUser(organization, passwords.new_secret()) if kind in KAFKA_TYPES else None,
         clients=[client],
-        users=[User(email, passwords.new_password(), role, person) for email, person, role in people],
+        users=[
+            User(email, passwords.new_password(), checked_role(kind, email, role), person)
+            for email, person, role in people
+        ],
     )
+
+
+def checked_role(kind: OrganizationType, email: str, role: str | None) -> str:
+    """The role that an address gets, the type's usual one when none is said. Raises ParticipantError."""
+    if not ADDRESS.fullmatch(email):
+        raise ParticipantError(f"{email!r} is no e-mail address; write it as name@example.org")
+    wanted = role or roles.names(kind)[0]
+    if not roles.known(kind, wanted):
+        names = ", ".join(roles.names(kind))
+        raise ParticipantError(f"a {kind.value} has no role {wanted!r}; choose one of {names}")
+    return wanted
 
 
 async def enrol(

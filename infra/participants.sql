@@ -23,7 +23,7 @@ delete from client where client_id = $1 and tenant = $2 and secret_hash is null
 
 -- name: upsert_user
 insert into app_user (id, tenant, email, name, role, password_hash) values ($1, $2, $3, $4, $5, $6)
-on conflict (email) do update set password_hash = excluded.password_hash, role = excluded.role
+on conflict (lower(email)) do update set password_hash = excluded.password_hash, role = excluded.role
     where app_user.tenant = excluded.tenant
 
 -- name: organization

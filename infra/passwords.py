@@ -44,6 +44,11 @@ def hash_secret(secret: str) -> str:
     return "sha256:" + hashlib.sha256(secret.encode()).hexdigest()
 
 
+def hashed(token: str) -> bytes:
+    """What is stored of a token, a session's or a link's, of 256 random bits."""
+    return hashlib.sha256(token.encode()).digest()
+
+
 def verify_secret(stored: str, secret: str) -> bool:
     """Whether the client secret is the stored one, in constant time."""
     return hmac.compare_digest(stored.encode(), hash_secret(secret).encode())

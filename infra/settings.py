@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -33,8 +34,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     port: int = 8080
     data_dir: str = "~/.local/share/referral-exchange"
     cache_dir: str = "~/.cache/referral-exchange"
-    log_format: str = "auto"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     smtp_url: str | None = None
+    smtp_from: str | None = None
+    idle_minutes: int = 15
     match_key: str | None = None
     audit_key: str | None = None
     vault_key: str | None = None

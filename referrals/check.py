@@ -18,6 +18,7 @@ from referrals.submission import Consent, Submission
 MAX_ID = 200
 MAX_DEPTH = 32
 UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
+FIELD = re.compile("[a-z][A-Za-z0-9_]{0,40}")
 MAX_AHEAD = timedelta(minutes=5)
 ALIASES = {"sex": "gender", "language": "spoken_language"}
 ID_FIELDS = ("sender_referral_id", "case_id", "based_on_referral", "preferred_organization")
@@ -159,6 +160,8 @@ def located(error: msgspec.ValidationError) -> Problem:
     pointer = re.sub(r"\[(\d+)\]", r"/\1", where.rstrip("`")).replace("[...]", "/-").replace(".", "/")
     if missing := re.search(r"missing required field `(\w+)`", text):
         return Problem(f"{pointer}/{missing[1]}", "this field is required; send it")
+    if text.startswith(("Invalid enum value", "Invalid value")):  # msgspec quotes it
+        text = "not one of the values known here; see /openapi.json"
     return Problem(pointer, text)
 
 
@@ -185,10 +188,15 @@ def unclean(pointer: str, value: Any, depth: int = 0) -> Iterator[Problem]:
             if UNWRITABLE.search(key):
                 yield Problem(pointer, "a field's name holds a NUL or an unpaired surrogate; remove it")
             else:
-                yield from unclean(f"{pointer}/{escaped(key)}", inner, depth + 1)
+                yield from unclean(f"{pointer}/{named(key)}", inner, depth + 1)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from unclean(f"{pointer}/{index}", inner, depth + 1)
+
+
+def named(key: str) -> str:
+    """A sender's field in a JSON pointer that is told again: `-` for what cannot be the name of a field."""
+    return key if FIELD.fullmatch(key) else "-"
 
 
 def escaped(name: str) -> str:

@@ -15,7 +15,7 @@ from faust.types.auth import AuthProtocol
 from mode import Service
 
 from avro_schemas import registry, topics
-from infra import crash_points, heap, kafka
+from infra import crash_points, heap, kafka, logs
 from infra.places import places
 from infra.postgres import pool
 from infra.settings import Settings, settings
@@ -162,6 +162,7 @@ def __getattr__(name: str) -> faust.App:
     """`app`, built when Faust asks for it, so that importing this module needs no settings."""
     if name != "app":
         raise AttributeError(name)
+    logs.configure(settings())
     built = build(settings())
     globals()["app"] = built
     return built

@@ -9,8 +9,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
 import asyncpg
 import stamina
@@ -22,14 +21,15 @@ from aiokafka.errors import KafkaError
 from avro_schemas import topics
 from infra import crash_points
 from infra.kafka import KafkaLogin
-from stream_processors import metrics
+from stream_processors import markers, metrics
 from stream_processors.exchange import Applied, is_transient
 from stream_processors.membership import Membership, member
 from stream_processors.patience import may_pass
 from stream_processors.poison import Limits, PoisonGuard
 from stream_processors.progress import Stopped, overtaken, released, starting_offsets, stop
-from stream_processors.runs import Consumed, Place, Placed, Run, consumed
+from stream_processors.runs import Consumed, Place, Run, consumed
 from stream_processors.started import UNTIL_IT_IS, Started
+from stream_processors.step import Reading, Step, T, unmarked
 
 GROUP = "refex-exchange"
 MAX_RECORDS = 2000
@@ -43,24 +43,6 @@ PATTERN = "^(" + "|".join([r"intake\.[a-z0-9.-]+", *map(re.escape, topics.consum
 log = structlog.get_logger()
 
 
-T = TypeVar("T", bound=Placed)
-Reading = Callable[[Sequence[Run[Consumed]]], contextlib.AbstractAsyncContextManager[None]]
-
-
-def _unmarked(batch: Sequence[Run[Consumed]]) -> contextlib.AbstractAsyncContextManager[None]:
-    return contextlib.nullcontext()
-
-
-class Step(Protocol[T]):
-    """What the inbox feeds: `read` is pure, `write` moves effects and offsets in one transaction or not at all."""
-
-    def read(self, raw: Consumed) -> T:
-        """What a record says."""
-
-    async def write(self, batch: Sequence[Run[T]], holes: frozenset[Place]) -> Applied:
-        """A batch, in one transaction; `holes`: offsets shown twice not to exist."""
-
-
 class Inbox(Generic[T]):
     """One consumer of the group; `run` until cancelled."""
 
@@ -72,7 +54,7 @@ class Inbox(Generic[T]):
         slot: int,
         pattern: str = PATTERN,
         limits: Limits = LIMITS,
-        reading: Reading = _unmarked,
+        reading: Reading = unmarked,
         group: str = GROUP,
     ) -> None:
         self._login = login
@@ -86,7 +68,7 @@ class Inbox(Generic[T]):
         self.reassigned = True
         self._gaps: dict[Place, int] = {}
         self._positions: dict[TopicPartition, int] = {}
-        self._committed_at = 0.0
+        self._committed_at = self._passed_at = 0.0
         self._guard = PoisonGuard(limits)
         self._reading = reading
         self._stopped: set[TopicPartition] = set()
@@ -108,6 +90,7 @@ class Inbox(Generic[T]):
                     read = await self._take(consumer, 200, MAX_RECORDS)
                     await self._gather(consumer, read)
                     again = await self._settle(consumer)
+                    await self._pass_markers(consumer, {run.place for run in read})
                     batch = await self._admitted(consumer, [run for run in read if run.place not in again])
                     if batch:
                         crash_points.here("inbox.read")
@@ -217,6 +200,7 @@ class Inbox(Generic[T]):
                 consumer.seek(partition, start)
                 consumer.resume(partition)
                 self._open.add(partition)
+                self._positions[partition] = start
         metrics.STOPPED.set(len(self._stopped))
         self._positions = {p: o for p, o in self._positions.items() if p in assigned}
 
@@ -224,7 +208,7 @@ class Inbox(Generic[T]):
         self, consumer: AIOKafkaConsumer, partition: TopicPartition, why: Stopped, held: bool = False
     ) -> None:
         """Pause it and keep the reason in its row; `held`: until the operator lets it go on."""
-        log.error("partition stopped", topic=partition.topic, partition=partition.partition, do=str(why))
+        log.error("partition stopped", topic=partition.topic, partition=partition.partition, do=why)
         await UNTIL_IT_IS.on(may_pass)(stop, self._pool, partition, why, held)
         self._open.discard(partition)
         self._stopped.add(partition)
@@ -272,6 +256,22 @@ class Inbox(Generic[T]):
         self._gaps[place.topic, place.partition] = offset
         if place in consumer.assignment():
             consumer.seek(place, offset)
+
+    async def _pass_markers(self, consumer: AIOKafkaConsumer, read: set[Place]) -> None:
+        """Now and then: a log that ends with what is no record is applied to its end, once that was shown twice."""
+        if self.reassigned or time.monotonic() - self._passed_at < markers.EVERY_S:
+            return
+        self._passed_at = time.monotonic()
+        ahead = await markers.beyond(consumer, {p: self._positions[p] for p in self._open - read})
+        for place, position in ahead.items():
+            offset = self._positions[place]
+            if self._gaps.get(place) != offset:
+                await self._look_again(consumer, place, offset)
+            elif await UNTIL_IT_IS.on(may_pass)(markers.passed, self._pool, place, offset, position):
+                self._positions[place] = position
+                del self._gaps[place]
+            else:
+                self.reassigned = True
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> None:
         if not self._positions or time.monotonic() - self._committed_at < ADVISORY_COMMIT_S:

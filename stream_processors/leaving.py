@@ -5,12 +5,16 @@ with their effects (architecture 1); without it a Postgres that hangs would keep
 """
 
 import asyncio
+import logging
 import os
 import random
+import sys
 import threading
+from typing import Any
 
 import faust
 import structlog
+from mode.utils.logging import FileLogProxy
 
 from infra.kafka import KafkaLogin
 from infra.reachable import OK, Broker
@@ -19,12 +23,19 @@ WITHIN_S = 8.0
 LEFT = 75
 """The exit status of a worker that could not end in order, as EX_TEMPFAIL."""
 log = structlog.get_logger()
+PRINTED = logging.getLogger("printed")
 
 
 def worker(login: KafkaLogin) -> type[faust.Worker]:
     """The class of workers of this broker."""
 
     class Worker(faust.Worker):
+        def __init__(self, *of: Any, **how: Any) -> None:
+            """Our own logging stays; what Faust, or a traceback, prints goes through it."""
+            super().__init__(*of, **how | {"override_logging": False, "redirect_stdouts": False})
+            self.stderr = self.stdout = FileLogProxy(PRINTED, severity=logging.INFO)
+            sys.stdout = sys.stderr = self.stdout
+
         async def on_execute(self) -> None:
             """Before anything starts: Faust's own clients end the process when the broker is away just then."""
             await super().on_execute()
@@ -45,5 +56,5 @@ def worker(login: KafkaLogin) -> type[faust.Worker]:
 
 
 def _leave() -> None:
-    log.error("did not stop in time", after_s=WITHIN_S, do="what was not committed is rolled back")
+    log.error("did not stop in time; what was not committed is rolled back", after_s=WITHIN_S)
     os._exit(LEFT)

@@ -131,6 +131,8 @@ NOT_PROJECTIONS: dict[str, str] = {
     "client": "participants, kept by the operator",
     "app_user": "participants, kept by the operator",
     "session": "the API's own",
+    "login_link": "the API's own",
+    "second_factor": "the API's own",
     "access_token": "the API's own",
     "assertion_used": "the API's own",
     "audit_chain": "where each chain of the audit ends",

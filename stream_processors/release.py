@@ -73,7 +73,7 @@ async def _apply(exchange: Exchange, pool: asyncpg.Pool, rows: Sequence[Waiting]
         if is_transient(error):
             raise
         if len(rows) == 1:
-            log.error("a released record failed again", id=str(rows[0].id), error=type(error).__name__)
+            log.error("a released record failed again", id=rows[0].id, error=error)
             await _hold_back(pool, rows[0], type(error).__name__)
             return
     middle = len(rows) // 2

@@ -1,11 +1,15 @@
 """Fixtures for all tests: one real exchange per session; unit tests may not open a socket."""
 
+import logging
 from collections.abc import AsyncIterator
 
 import pytest
+import structlog
 from pytest_socket import disable_socket, enable_socket
 
 from tests.support.running import RunningExchange
+
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))  # as a process does
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ async def inbox(request: Request) -> Response:
             SQL[query], principal.organization, list(TABS[tab]), *position(request), PAGE + 1
         )
         counted = await connection.fetch(SQL["inbox_counts"], principal.organization)
-        silent = await paused(connection)
+        silent = await paused(connection, principal.organization)
     rows, last = cut(rows, "place")
     by_status = {r["status"]: r["count"] for r in counted}
     counts = {name: sum(by_status.get(s, 0) for s in statuses) for name, statuses in TABS.items()}

@@ -1,7 +1,6 @@
-"""The doors: start page with live health, log-in and log-out, language, our own static files, what went wrong.
+"""The doors: start page with live health, language, our own static files, what went wrong.
 
-Comes in: requests of anybody. Goes out: pages and redirects. Must never say whether an e-mail address is known, nor
-lead anywhere but to a page of ours.
+Comes in: requests of anybody. Goes out: pages and redirects. Must never lead anywhere but to a page of ours.
 """
 
 from datetime import UTC, datetime
@@ -10,12 +9,11 @@ from importlib import resources
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api import auth
-from api.context import context, principal_of
+from api.context import context
 from api.database import DatabaseAway
 from api.pages import front_models, visit
-from api.pages.forms import fields, form, go, local
-from api.pages.render import HOMES, LANGUAGE_COOKIE, page, path_of, text_of
+from api.pages.forms import go, local
+from api.pages.render import LANGUAGE_COOKIE, home_of, page, path_of, text_of
 from api.pages.show import Show
 from api.pages.text import LANGUAGES
 from api.problems import Problem, not_found
@@ -32,8 +30,8 @@ FILES = {
 async def home(request: Request) -> Response:
     """What this is, for those who are not logged in; the others go to their own page."""
     if request.state.principal is not None:
-        return go(HOMES[request.state.principal.type])
-    show = _nobodys_show(request)
+        return go(home_of(request.state.principal))
+    show = nobodys_show(request)
     try:
         async with context(request).database.own() as connection:
             last = await connection.fetchval(visit.SQL["last_event"])
@@ -41,38 +39,6 @@ async def home(request: Request) -> Response:
     except DatabaseAway:
         return page(request, "home.html", front_models.home(show, False, None, 0))
     return page(request, "home.html", front_models.home(show, True, last, active))
-
-
-async def login_form(request: Request) -> Response:
-    """The log-in form; who is logged in already goes on."""
-    following = local(request.query_params.get("next"))
-    if request.state.principal is not None:
-        return go(following)
-    return _login(request, {}, following)
-
-
-async def log_in(request: Request) -> Response:
-    """A session for a right pair; the form again for a wrong one."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Problem("csrf")
-    given = await fields(request)
-    password = (await request.form()).get("password")
-    following = local(given.get("next"))
-    token = await auth.log_in(request, given.get("email", ""), password if isinstance(password, str) else "")
-    if token is None:
-        return _login(request, {"email": given.get("email", "")}, following, status=401)
-    response = go(following)
-    auth.give_cookie(request, response, token)
-    return response
-
-
-async def log_out(request: Request) -> Response:
-    """End the session at once."""
-    principal_of(request)
-    await auth.log_out(request)
-    response = go("/login", "logged-out")
-    auth.drop_cookie(request, response)
-    return response
 
 
 async def language(request: Request) -> Response:
@@ -121,13 +87,6 @@ def _referer_path(request: Request) -> str:
     return referer[len(base) :] if referer.startswith(f"{base}/") else "/"
 
 
-def _nobodys_show(request: Request) -> Show:
+def nobodys_show(request: Request) -> Show:
+    """The Show of who is not logged in."""
     return Show(text_of(request), datetime.now(UTC))
-
-
-def _login(request: Request, values: dict[str, str], following: str, status: int = 200) -> Response:
-    show = _nobodys_show(request)
-    wrong = show.text("problem.login") if status != 200 else ""
-    demo = getattr(request.app.state, "demo_logins", None) or []
-    made = form(values, {"email": wrong} if wrong else {})
-    return page(request, "login.html", front_models.login(show, made, following, demo), status)

@@ -1,18 +1,15 @@
-"""What everybody may see: the start page with live health, the log-in form, a message when something went wrong.
+"""What everybody may see: the start page with live health, a message when something went wrong.
 
 Comes in: counts and times, never a referral. Goes out: template models. Pure.
 """
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from api.pages import when
 from api.pages.show import Model, Show
 from api.pages.text import Text
 
 STEPS = (("send", "send"), ("answer", "inbox"), ("close", "done"))
-# what a demo log-in's role looks like; by the start of its label or e-mail
 MESSAGES = ("404", "403", "csrf", "409", "429", "503")
 
 
@@ -46,12 +43,6 @@ def home(show: Show, working: bool, last_event: datetime | None, organizations: 
         for name, icon in STEPS
     ]
     return {"title": text("home.title"), "steps": steps, "checks": checks}
-
-
-def login(show: Show, form: Mapping[str, Any], next_path: str, demo: Iterable[Mapping[str, str]]) -> Model:
-    """The log-in form; `demo` = the one-click log-ins of a demonstration."""
-    listed = [{k: d[k] for k in ("email", "password", "label")} | {"icon": "person"} for d in demo]
-    return {"title": show.text("log-in"), "form": form, "next": next_path, "demo_logins": listed}
 
 
 def message(text: Text, key: str, back: str = "/") -> Model:

@@ -32,9 +32,9 @@ async def queue(request: Request) -> Response:
     async with context(request).database.reading(principal) as connection:
         query = SQL["queue"] if first else SQL["followed"]
         rows = await connection.fetch(query, principal.organization, *position(request), PAGE + 1, statuses)
-        links, _ = await links_of(connection, "proposed", None, PAGE) if first else ([], None)
+        links, _ = await links_of(connection, principal, "proposed", None, PAGE) if first else ([], None)
         counted = await connection.fetch(SQL["reviewed_counts"], principal.organization)
-        silent, held = await paused(connection), await parked.held_up(connection)
+        silent, held = await paused(connection, None), await parked.held_up(connection, principal)
     rows, last = cut(rows, None if first else "place")
     by_status = {r["status"]: r["count"] for r in counted}
     counts = {name: sum(by_status.get(s, 0) for s in listed) for name, listed in hub_models.TABS.items()}

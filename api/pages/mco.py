@@ -63,7 +63,7 @@ async def plan(request: Request) -> Response:
     principal = principal_of(request)
     period = _period(request)
     start, end = period.bounds
-    async with measuring(request, period.contract) as connection:
+    async with measuring(request) as connection:
         rows = await _rows(connection, period)
         found = await connection.fetch(
             SQL["members"],
@@ -92,7 +92,7 @@ async def behind(request: Request) -> Response:
     if (definition := measures.definitions().get(id)) is None:
         raise not_found()
     start = max(cursors.decode(request.query_params.get("cursor"), int) or 0, 0)
-    async with measuring(request, period.contract) as connection:
+    async with measuring(request) as connection:
         rows = await _rows(connection, period)
         counted = measures.counted(definition, rows, period.as_of)
         shown = counted[start : start + PAGE]

@@ -12,7 +12,7 @@ select max(updated_at) from progress
 -- A sender's own list: statuses ('{}' = all), a part of its own id, position (created_at, id), limit.
 -- name: sent
 select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral
-where sender = $1
+where sender = $1 -- seen by: sender
     and (cardinality($2::text[]) = 0 or status = any ($2))
     and ($3 = '' or position(lower($3) in lower(sender_referral_id)) > 0)
     and ($4::timestamptz is null or created_at < $4 or (created_at = $4 and id > $5::uuid))
@@ -20,15 +20,18 @@ order by created_at desc, id
 limit $6
 
 -- name: sent_counts
-select status, count(*) as count from referral where sender = $1 group by status
+select status, count(*) as count from referral
+where sender = $1 -- seen by: sender
+group by status
 
 -- An organization's inbox by the status of its own last turn; the most pressing first.
 -- name: waiting
 select r.state, r.sealed, r.outcome_sealed, key_of(r.sealed) as key, key_of(r.outcome_sealed) as outcome_key, r.reviewed, consents_of(r.person_key) as consents, h.due_at as place from hop h
 join referral r on r.id = h.referral_id
-where h.recipient = $1 and h.status = any ($2::text[])
+where h.recipient = $1 -- seen by: asked
+    and h.status = any ($2::text[])
     and not exists (
-        select from hop l where l.referral_id = h.referral_id and l.recipient = $1 and l.number > h.number)
+        select from hop l where l.referral_id = h.referral_id and l.recipient = h.recipient and l.number > h.number)
     and ($3::timestamptz is null or h.due_at > $3 or (h.due_at = $3 and r.id > $4::uuid))
 order by h.due_at, r.id
 limit $5
@@ -36,9 +39,10 @@ limit $5
 -- name: answered
 select r.state, r.sealed, r.outcome_sealed, key_of(r.sealed) as key, key_of(r.outcome_sealed) as outcome_key, r.reviewed, consents_of(r.person_key) as consents, r.updated_at as place from hop h
 join referral r on r.id = h.referral_id
-where h.recipient = $1 and h.status = any ($2::text[])
+where h.recipient = $1 -- seen by: asked
+    and h.status = any ($2::text[])
     and not exists (
-        select from hop l where l.referral_id = h.referral_id and l.recipient = $1 and l.number > h.number)
+        select from hop l where l.referral_id = h.referral_id and l.recipient = h.recipient and l.number > h.number)
     and ($3::timestamptz is null or r.updated_at < $3 or (r.updated_at = $3 and r.id > $4::uuid))
 order by r.updated_at desc, r.id
 limit $5
@@ -46,14 +50,17 @@ limit $5
 -- name: inbox_counts
 select status, count(*) as count
 from (
-    select distinct on (referral_id) referral_id, status from hop where recipient = $1 order by referral_id, number desc
+    select distinct on (referral_id) referral_id, status from hop
+    where recipient = $1 -- seen by: asked
+    order by referral_id, number desc
 ) as last
 group by status
 
 -- A plan's members in a period of receipt, newest first.
 -- name: members
 select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral
-where payer = $1 and contract = $2 and created_at >= $3 and created_at < $4
+where payer = $1 -- seen by: payer
+    and contract = $2 and created_at >= $3 and created_at < $4
     and ($5::timestamptz is null or created_at < $5 or (created_at = $5 and id > $6::uuid))
 order by created_at desc, id
 limit $7
@@ -64,7 +71,8 @@ select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_seal
 -- The hub's queue, longest waiting first.
 -- name: queue
 select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral
-where hub = $1 and reviewed and status = any ($5::text[])
+where (hub = $1 and reviewed) -- seen by: hub
+    and status = any ($5::text[])
     and ($2::timestamptz is null or created_at > $2 or (created_at = $2 and id > $3::uuid))
 order by created_at, id
 limit $4
@@ -73,13 +81,16 @@ limit $4
 -- name: followed
 select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents, updated_at as place
 from referral
-where hub = $1 and reviewed and status = any ($5::text[])
+where (hub = $1 and reviewed) -- seen by: hub
+    and status = any ($5::text[])
     and ($2::timestamptz is null or updated_at < $2 or (updated_at = $2 and id > $3::uuid))
 order by updated_at desc, id
 limit $4
 
 -- name: reviewed_counts
-select status, count(*) as count from referral where hub = $1 and reviewed group by status
+select status, count(*) as count from referral
+where (hub = $1 and reviewed) -- seen by: hub
+group by status
 
 -- name: services
 select id::text as id, tenant as organization, routing ->> 'name' as name, routing -> 'postal_codes' ->> 0 as place
@@ -95,7 +106,8 @@ limit 200
 select s.id, s.body::text as body, c.data::text as said
 from service s
 left join stream c on c.kind = 'capacity' and c.id = s.id and c.tenant = s.tenant
-where s.tenant = $1 and s.active and s.id > $2
+where s.tenant = $1 -- seen by: owner
+    and s.active and s.id > $2
 order by s.id
 limit $3
 
@@ -127,7 +139,8 @@ select count(*) from parked
 -- name: held_up
 select p.stream_id::text as id, min(p.parked_at) as since
 from parked p join referral r on r.id = p.stream_id
-where p.kind = 'referral' and r.reviewed
+where p.kind = 'referral'
+    and (r.hub = $1 and r.reviewed) -- seen by: hub
 group by p.stream_id order by since limit 20
 
 -- name: dead_letter_count
@@ -141,5 +154,6 @@ select r.service::text as service, r.tenant as organization, s.routing ->> 'name
 from service_record r
 join service s on s.id = r.service and s.tenant = r.tenant and s.active
 where cardinality(r.expiries) >= $1 and (r.answered_at is null or r.expiries[$1] > r.answered_at)
+    and ($2::text is null or r.tenant = $2) -- seen by: owner or hub
 order by r.tenant, name, r.service
 limit 20

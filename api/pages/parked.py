@@ -1,17 +1,18 @@
 """Which referrals of a hub are held up because we failed: it is told, and who mends it is the operator.
 
-Comes in: what row-level security lets the hub see of parked records. Goes out: sentences above the queue.
+Comes in: parked records of referrals that the hub reviews. Goes out: sentences above the queue.
 """
 
 from api.pages import when
 from api.pages.show import Show, View
 from api.pages.visit import SQL
+from api.principal import Principal
 from infra.postgres import Connection
 
 
-async def held_up(connection: Connection) -> list[View]:
-    """The referrals held up longest, twenty at most."""
-    return [dict(r) for r in await connection.fetch(SQL["held_up"])]
+async def held_up(connection: Connection, hub: Principal) -> list[View]:
+    """The hub's referrals held up longest, twenty at most."""
+    return [dict(r) for r in await connection.fetch(SQL["held_up"], hub.organization)]
 
 
 def sentences(show: Show, rows: list[View]) -> list[str]:

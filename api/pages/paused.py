@@ -1,6 +1,6 @@
 """Which services are paused because they left requests unanswered: a CBO is told of its own, the hub of all.
 
-Comes in: what row-level security lets the caller see of service records. Goes out: sentences above the inbox or queue.
+Comes in: service records of one organization, or of all. Goes out: sentences above the inbox or queue.
 """
 
 from collections.abc import Iterable
@@ -11,9 +11,11 @@ from infra.postgres import Connection
 from referrals.wanted import policy
 
 
-async def paused(connection: Connection) -> list[View]:
-    """The paused services the caller may see, twenty at most."""
-    return [dict(r) for r in await connection.fetch(SQL["paused"], policy().pause_after_expiries)]
+async def paused(connection: Connection, organization: str | None) -> list[View]:
+    """The paused services of an organization, or for a hub of all (None); twenty at most."""
+    return [
+        dict(r) for r in await connection.fetch(SQL["paused"], policy().pause_after_expiries, organization)
+    ]
 
 
 def sentences(show: Show, rows: Iterable[View], own: bool) -> list[str]:

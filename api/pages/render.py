@@ -13,23 +13,31 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from api import policy
 from api.pages.text import LANGUAGES, Text, chosen
 from api.principal import Principal
 
 LANGUAGE_COOKIE = "refex-language"
-# organization type -> its start page, and what its navigation lists (path, string key)
+# organization type -> its start page, and what its navigation lists (path, string key, action)
 HOMES = {t: f"/{t}" for t in ("clinic", "mco", "cbo", "hub", "state", "operator")} | {"platform": "/clinic"}
-NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
-    "clinic": (("/clinic", "nav.clinic"), ("/clinic/new", "nav.clinic-new")),
-    "platform": (("/clinic", "nav.clinic"), ("/clinic/new", "nav.clinic-new")),
-    "cbo": (("/cbo", "nav.cbo"), ("/cbo/services", "nav.cbo-services")),
-    "mco": (("/mco", "nav.mco"), ("/clinic", "nav.mco-sent"), ("/clinic/new", "nav.clinic-new")),
+FIGURES = frozenset({"mco", "state"})  # whose start page shows measures; the others' shows referrals
+Listed = tuple[tuple[str, str, str], ...]
+_SENT: Listed = (("/clinic", "nav.clinic", "read"), ("/clinic/new", "nav.clinic-new", "submit"))
+NAVIGATION: dict[str, Listed] = {
+    "clinic": _SENT,
+    "platform": _SENT,
+    "cbo": (("/cbo", "nav.cbo", "read"), ("/cbo/services", "nav.cbo-services", "directory")),
+    "mco": (
+        ("/mco", "nav.mco", "measure"),
+        ("/clinic", "nav.mco-sent", "read"),
+        ("/clinic/new", "nav.clinic-new", "submit"),
+    ),
 }
 # what a page may say after a redirect (`?done=`): the code is also its string, `flash.<code>`
 FLASHES = (
     *("sent", "cancelled", "accept", "reject", "start", "hold", "resume", "complete", "fail", "note"),
     *("contact", "cancel", "transfer", "correct", "reopen", "passed-on"),
-    *("assigned", "offered", "closed", "told", "linked", "room", "pending", "logged-out"),
+    *("assigned", "offered", "closed", "told", "linked", "room", "pending", "logged-out", "second-step"),
 )
 
 
@@ -64,7 +72,11 @@ def frame(
 ) -> dict[str, Any]:
     """What the layout needs besides the page's own model."""
     code = next(c for c in LANGUAGES if c != text.language)
-    listed = NAVIGATION.get(principal.type, ()) if principal else ()
+    listed = [
+        (where, key)
+        for where, key, action in (NAVIGATION.get(principal.type, ()) if principal else ())
+        if principal and policy.permitted(principal, action)
+    ]
     here = path.partition("?")[0]
     current = max((p for p, _ in listed if here == p or here.startswith(f"{p}/")), key=len, default="")
     return {
@@ -79,6 +91,12 @@ def frame(
         "demo": demo,
         "live": False,
     }
+
+
+def home_of(principal: Principal) -> str:
+    """Where somebody goes on to: the start page of their type, if their role may see it."""
+    action = "measure" if principal.type in FIGURES else "read"
+    return HOMES[principal.type] if policy.permitted(principal, action) else "/account"
 
 
 def text_of(request: Request) -> Text:

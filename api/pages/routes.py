@@ -3,7 +3,20 @@
 Must never hold a handler, nor a page that somebody may see whom its line does not name.
 """
 
-from api.pages import cbo, clinic, clinic_new, front, hub, hub_acts, hub_links, mco, room, watch
+from api.pages import (
+    account,
+    cbo,
+    clinic,
+    clinic_new,
+    entry,
+    front,
+    hub,
+    hub_acts,
+    hub_links,
+    mco,
+    room,
+    watch,
+)
 from api.routing import ANYONE, EVERYONE, RECIPIENTS, SENDERS, Handler, Route
 
 PLAN, HUB, STATE, OPERATOR = (frozenset({t}) for t in ("mco", "hub", "state", "operator"))
@@ -15,9 +28,18 @@ def _page(method: str, path: str, handler: Handler, action: str, principals: fro
 
 ROUTES: tuple[Route, ...] = (
     _page("GET", "/", front.home, "page", ANYONE),
-    _page("GET", "/login", front.login_form, "page", ANYONE),
-    _page("POST", "/login", front.log_in, "log-in", ANYONE),
-    _page("POST", "/logout", front.log_out, "log-out", EVERYONE),
+    _page("GET", "/login", entry.form_page, "page", ANYONE),
+    _page("POST", "/login", entry.log_in, "log-in", ANYONE),
+    _page("GET", "/login/link", entry.link_page, "page", ANYONE),
+    _page("POST", "/login/link", entry.ask_link, "log-in", ANYONE),
+    _page("GET", "/login/link/{token}", entry.opened_link, "page", ANYONE),
+    _page("POST", "/login/link/{token}", entry.use_link, "log-in", ANYONE),
+    _page("GET", "/login/code", entry.code_page, "page", ANYONE),
+    _page("POST", "/login/code", entry.give_code, "log-in", ANYONE),
+    _page("POST", "/logout", entry.log_out, "log-out", EVERYONE),
+    _page("GET", "/account", account.show, "account", EVERYONE),
+    _page("POST", "/account/code", account.enrol, "enrol", OPERATOR),
+    _page("POST", "/account/code/confirm", account.confirm, "enrol", OPERATOR),
     Route("GET", "/language", front.language, "public", ANYONE),
     Route("GET", "/static/{name}", front.asset, "public", ANYONE),
     _page("GET", "/clinic", clinic.index, "read", SENDERS),

@@ -20,8 +20,8 @@ from api.context import context, principal_of
 from api.pages.render import text_of
 from api.pages.show import Model, Show, View
 from api.problems import not_found
-from api.reading import Position, decision_of, events_of, load, seen_of
-from api.referrals import explained, referral_id
+from api.reading import Position, decision_of, events_of, seen_of
+from api.referrals import explained, found_on
 from infra.postgres import queries
 from referrals.events import RoutingDecided
 from referrals.state import Referral
@@ -70,12 +70,12 @@ async def opened(request: Request, *kinds: str) -> Opened:
     """The referral of the path for viewers of these kinds (views.GRANTS); raises the 404 for all others."""
     principal = principal_of(request)
     async with context(request).database.reading(principal) as connection:
-        seen = await load(connection, context(request).vault, principal, referral_id(request))
-        view = views.referral(principal, seen) if seen else None
-        if seen is None or view is None or (kinds and views.kind_of(principal, seen) not in kinds):
+        seen = await found_on(request, connection)
+        view, kind = views.referral(principal, seen), views.kind_of(principal, seen)
+        if view is None or (kinds and kind not in kinds):
             raise not_found()
         events = await events_of(connection, context(request).vault, principal, seen)
-        explains = views.kind_of(principal, seen) in ("sender", "hub")
+        explains = kind in ("sender", "hub")
         decision = decided(await decision_of(connection, seen.state.id)) if explains else None
     services = [h["service"] for h in view["hops"]]
     services += [c["service"] for c in (decision or {}).get("candidates", ())]

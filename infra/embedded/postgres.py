@@ -23,6 +23,17 @@ from infra.embedded.run_as import RunAs, find_run_as_any
 OWNER = "refex_owner"
 DATABASE = "refex"
 
+QUIET = {
+    "log_min_messages": "log",  # an error quotes the value it met; whoever caused it is told, and logs its type
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",  # DETAIL quotes whole rows
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+}
+"""No statement, parameter, row or value in the server's own log. compose and `refex doctor` ask the same."""
+
 OPTIONS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",  # TCP suffices, and a path has no limit of 107 bytes then
@@ -36,6 +47,7 @@ OPTIONS = {
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    **QUIET,
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",

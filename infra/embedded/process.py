@@ -6,7 +6,6 @@ It must never leave a child running that the guardian was not told of.
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import subprocess
@@ -16,12 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+import structlog
+
 from infra.embedded.errors import ChildFailedError
 from infra.embedded.guard import Guard
 from infra.embedded.logs import tail, trim
 from infra.embedded.processes import Identity
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 FIRST_BACKOFF = 0.5
 LAST_BACKOFF = 5.0
@@ -156,10 +157,10 @@ class Supervised:
             if time.monotonic() - self._born > HEALTHY_AFTER:
                 backoff = FIRST_BACKOFF
             log.warning(
-                "%s ended with exit code %s; starting it again in %.1f s",
-                self.child.name,
-                self.exit_code,
-                backoff,
+                "a part ended; starting it again",
+                part=self.child.name,
+                exit_code=self.exit_code,
+                wait_s=backoff,
             )
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, LAST_BACKOFF)
@@ -168,7 +169,7 @@ class Supervised:
                 self.restarts += 1
                 await self._launch()
             except Exception as error:  # whatever it was, the next try may find it mended
-                log.error("%s did not come back: %s", self.child.name, error)
+                log.error("a part did not come back", part=self.child.name, error=error)
                 await self._end()
 
     async def _until_exit(self) -> None:

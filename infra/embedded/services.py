@@ -5,12 +5,13 @@ It must never leave a process behind, however it ends, nor share its data direct
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import structlog
 
 from infra.embedded.errors import ChildFailedError
 from infra.embedded.guard import Guard
@@ -20,7 +21,7 @@ from infra.embedded.local import DataDirLock, keep_or_make_token
 from infra.embedded.postgres import EmbeddedPostgres
 from infra.embedded.process import Child, Supervised
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 class EmbeddedServices:
@@ -140,8 +141,8 @@ class EmbeddedServices:
     def _changed(self, name: str, pid: int) -> None:
         try:
             self.on_change(name, pid)
-        except Exception:  # the listener's trouble must not cost the child that has just begun
-            log.exception("could not tell that %s runs with pid %s", name, pid)
+        except Exception as error:  # the listener's trouble must not cost the child that has just begun
+            log.error("the listener of a part's pid failed", part=name, pid=pid, error=error)
 
     def _log_file(self, name: str) -> Path:
         return self.data_dir / "logs" / f"{name}.log"

@@ -108,10 +108,9 @@ def _domain(graph: Graph, request: Resource) -> str | None:
     known = [code for code in given if code in words.table("domains")]
     if not known:
         allowed = ", ".join(words.table("domains"))
-        said = f"{given[0]!r} is no category; " if given and given[0] else ""
         graph.issues.add(
             f"{request.path}.category",
-            f"{said}send a coding of {SDOHCC} with one of: {allowed}",
+            f"send a coding of {SDOHCC} with one of: {allowed}",
             "code-invalid",
         )
         return None

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from infra.compose import credentials, runtime_lock
+from infra.embedded.postgres import OPTIONS, QUIET
 from infra.settings import Settings, load, variable
 
 ROOT = Path(__file__).parents[2]
@@ -106,7 +107,24 @@ def test_our_settings_are_known(name: str) -> None:
     known = {variable(field) for field in Settings.__struct_fields__}
     given = SERVICES[name].get("environment", {})
     assert {n.removesuffix("_FILE") for n in given} <= known
-    load({n: "8" for n in given if not n.endswith("_FILE")})
+    load({n: v if "LOG" in n else "8" for n, v in given.items() if not n.endswith("_FILE")})
+
+
+def test_what_a_worker_leaves_on_disk_outlives_its_container() -> None:
+    """The audit's checkpoints prove nothing once they are gone with the container; the same for the mark of a death."""
+    worker = SERVICES["worker"]
+    data = worker["environment"]["REFEX_DATA_DIR"]
+    assert f"worker-data:{data}" in worker["volumes"] and "worker-data" in COMPOSE["volumes"]
+    assert not [mount for mount in worker["tmpfs"] if mount.startswith(data)]
+    owned = re.search(r"install -d -o 10001 -g 10001 -m 0700 (\S+)", DOCKERFILE)
+    assert owned is not None and owned[1] == data, "a new volume takes owner and mode from the image"
+
+
+def test_no_process_s_log_takes_values_and_postgres_least_of_all() -> None:
+    said = {f"{k}={v}" for k, v in QUIET.items()}
+    assert said <= set(SERVICES["postgres"]["command"])
+    assert QUIET.items() <= OPTIONS.items()
+    assert all(service["logging"]["options"]["max-size"] for service in SERVICES.values())
 
 
 def test_every_credential_file_is_made_and_used(tmp_path: Path) -> None:

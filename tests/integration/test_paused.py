@@ -47,7 +47,7 @@ async def seen(api: Api, organization: str, kind: str) -> list[str]:
                 organization,
                 kind,
             )
-            return [row["organization"] for row in await paused(connection)]
+            return [row["organization"] for row in await paused(connection, None)]
     finally:
         await connection.close()
 

@@ -1,13 +1,17 @@
 """Each wall between organizations alone: the catalogue, the pool, the queries of lists, the figures behind exports."""
 
+import asyncio
+import random
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
-from api import views
+from api import policy, views
 from api.database import Database
 from tests.integration.test_api_access import TABLES, allowed, principal
 from tests.support.api import ORGANIZATIONS, Api
+from tests.support.people import unhurried
 
 pytestmark = pytest.mark.real
 FIGURE = "/v1/contracts/golden-health-plan-2026/measures/received"
@@ -45,10 +49,55 @@ async def test_a_returned_connection_knows_nobody(api: Api) -> None:
     assert found == dict.fromkeys(TABLES, 0)
 
 
+ASKED, CANCELLED, AT_ONCE = 1_000, 50, 8
+
+
+async def test_interleaved_and_cancelled_requests_on_two_connections_mix_nobody_up(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose list is whose, while some callers leave in the middle of their query."""
+    own = {who: (await api.submitted(who))["id"] for who in ("clinic-a", "clinic-b")}
+    small = Database(api.url, size=2)
+    await small.open()
+    monkeypatch.setattr(api.app.state.context, "database", small)
+    unhurried(api)
+    drawn, places = random.Random(7), asyncio.Semaphore(AT_ONCE)
+    left: list[str] = []
+
+    async def ask(who: str, http: httpx.AsyncClient) -> None:
+        async with places:
+            asking = asyncio.create_task(http.get("/v1/referrals", params={"limit": 200}))
+            leaves = len(left) < CANCELLED and drawn.random() < 0.15
+            if leaves:
+                await asyncio.sleep(drawn.random() * 0.01)
+                if asking.cancel():
+                    left.append(who)
+            try:
+                listed = await asking
+            except asyncio.CancelledError:
+                return
+            assert listed.status_code == 200
+            found = {item["id"]: item["sender"] for item in listed.json()["items"]}
+            assert own[who] in found and set(found.values()) == {who}
+
+    try:
+        async with api.http("clinic-a") as a, api.http("clinic-b") as b:
+            callers = (("clinic-a", a), ("clinic-b", b))
+            await asyncio.gather(*(ask(*callers[n % 2]) for n in range(ASKED)))
+        assert len(left) == CANCELLED
+        async with small.own() as connection:
+            found = {t: await connection.fetchval(f"select count(*) from {t}") for t in TABLES}
+    finally:
+        monkeypatch.undo()
+        await small.close()
+    assert found == dict.fromkeys(TABLES, 0)
+
+
 async def test_a_list_shows_strangers_nothing_when_only_its_query_filters(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     referral = await api.submitted()
+    monkeypatch.setattr(policy, "relations", lambda principal, target: frozenset(policy.PARTIES))
     monkeypatch.setattr(views, "kind_of", lambda principal, seen: "sender")
     async with api.owner() as owner:
         await owner.execute("alter table referral disable row level security")

@@ -46,6 +46,8 @@ ORGANIZATIONS = {
     "food-b": "cbo",
     "safe-a": "cbo",
     "hub": "hub",
+    "hub-b": "hub",
+    "network": "platform",
     "state": "state",
     "operator": "operator",
 }

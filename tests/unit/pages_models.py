@@ -6,6 +6,7 @@ from api.pages import (
     cards,
     cbo_models,
     clinic_models,
+    entry_models,
     front_models,
     hub_models,
     plan_models,
@@ -15,6 +16,7 @@ from api.pages import (
 from api.pages.forms import form
 from api.pages.show import Show
 from api.pages.text import Text
+from api.principal import Principal
 from referrals import measures
 from tests.unit.pages_samples import (
     NOW,
@@ -49,6 +51,22 @@ def models(language: str = "en", says: str = "") -> dict[str, list[dict[str, Any
     )
 
 
+def somebody(says: str) -> Principal:
+    """Who looks at their own account."""
+    return Principal(
+        organization="x",
+        type="operator",
+        name=says or "Org",
+        user="u",
+        scopes=frozenset(),
+        expires_at=NOW,
+        credential=b"",
+        role=says or "operator",
+        email=says or "a@x.example.org",
+        user_name=says or "Ana",
+    )
+
+
 def _front(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
     logins = [
         {"email": says or "ana@riverside.example", "password": says or "demo", "label": says or "Clinic"}
@@ -59,11 +77,21 @@ def _front(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
             front_models.home(show, False, None, 0),
         ],
         "login.html": [
-            front_models.login(show, form({}), "/", []),
-            front_models.login(show, form({"email": says}, {"email": "wrong"}, "general"), "/", logins),
+            entry_models.login(show, form({}), "/", [], links=True),
+            entry_models.login(show, form({"email": says}, {"email": "wrong"}, "general"), "/", logins),
+        ],
+        "link.html": [entry_models.link(show, form({"email": says}, {"email": "wrong"}))],
+        "link_open.html": [entry_models.link_opened(show)],
+        "code.html": [entry_models.code(show, form({}, {"code": "wrong"}), "/", says)],
+        "account.html": [entry_models.account(show, somebody(says), on) for on in (None, False, True)],
+        "account_code.html": [
+            entry_models.enrolment(show, form({}), says or "ABCD EFGH", says or "otpauth://totp/x"),
+            entry_models.enrolment(show, form({}, {"code": "wrong"}), "", ""),
         ],
         "message.html": [
-            front_models.message(show.text, key) for key in ("404", "403", "csrf", "503", "999")
+            entry_models.link_asked(show),
+            entry_models.link_gone(show),
+            *(front_models.message(show.text, key) for key in ("404", "403", "csrf", "503", "999")),
         ],
     }
 

@@ -9,6 +9,7 @@ from api.app import ROUTES, build, routes
 from api.routing import ANYONE, EVERYONE, Route, UndeclaredRoute, validate
 from infra.scopes import SCOPES
 from infra.settings import Settings
+from tests.support.matrix import declared
 
 
 async def handler(request: Request) -> Response:
@@ -73,13 +74,18 @@ def test_every_handler_says_what_it_does() -> None:
 
 def test_every_scope_is_asked_for_by_some_action_and_every_action_can_be_held() -> None:
     granted = {scope for scopes in SCOPES.values() for scope in scopes}
-    asked = {scope for scope in policy.ACTIONS.values() if scope}
+    asked = {action.scope for action in policy.ACTIONS.values() if action.scope}
     assert asked == granted
 
 
 def test_every_principal_of_a_scoped_route_that_changes_something_can_hold_its_scope() -> None:
     for route in ROUTES:
-        scope = policy.ACTIONS[route.action]
+        scope = policy.ACTIONS[route.action].scope
         if scope and route.method != "GET" and not route.public:
             lacking = {p for p in route.principals if scope not in policy.held(p)}
             assert not lacking, (route.path, lacking)
+
+
+def test_the_matrix_knows_every_route_and_no_other() -> None:
+    """Else add its line to tests/support/matrix/declared.py: who may call it, and what of whom it shows."""
+    assert {f"{r.method} {r.path}" for r in routes()[0]} == set(declared.ROUTES)

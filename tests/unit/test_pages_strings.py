@@ -21,6 +21,7 @@ from api.pages import (
     when,
 )
 from api.pages.text import LANGUAGES, Text, chosen, strings
+from infra import roles
 from referrals import capacity, matching, rules, standing, words
 from referrals.contracts import CLOCKS
 from referrals.measures import definitions
@@ -44,6 +45,7 @@ FAMILIES: dict[str, set[str]] = {
     "clock": {*CLOCKS, HOLD_REVIEW},
     "approval": set(words.AUTHORIZATIONS),
     "room-status": set(capacity.STATUSES),
+    "role": {role for held in roles.ROLES.values() for role in held},
 }
 # keys that code puts together from a literal and a code of its own tables
 MADE = {

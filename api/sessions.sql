@@ -1,0 +1,23 @@
+-- A log-in ends the session whose cookie it came with.
+-- name: begin
+with before as (delete from session where token_sha256 = $8)
+insert into session (token_sha256, tenant, user_id, role, csrf, created_at, last_seen_at, expires_at, pending)
+values ($1, $2, $3, $4, $5, $6, $6, $7, $9)
+
+-- name: end
+delete from session where token_sha256 = $1
+
+-- name: end_all
+delete from session where user_id = $1
+
+-- A session that waits for its code.
+-- name: pending
+select s.user_id, s.tenant, s.csrf, u.role, o.type, f.secret, f.last_step
+from session s
+join app_user u on u.id = s.user_id
+join organization o on o.id = s.tenant
+join second_factor f on f.user_id = s.user_id and f.confirmed_at is not null
+where s.token_sha256 = $1 and s.pending and s.expires_at > $2 and s.role = u.role and u.active and o.active
+
+-- name: purge
+delete from session where expires_at < $1 or last_seen_at < $2

@@ -1,0 +1,40 @@
+"""What a process would write to its log, caught: `with written() as log:` configures logging as a process does."""
+
+import contextlib
+import io
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import structlog
+
+from infra import logs
+from infra.settings import Settings
+
+
+class Written(io.StringIO):
+    """The lines so far, as text and as data."""
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Each line's fields."""
+        return [msgspec.json.decode(line) for line in self.getvalue().splitlines()]
+
+
+@contextlib.contextmanager
+def written() -> Iterator[Written]:
+    """Everything logged meanwhile, at DEBUG and as JSON; afterwards all is as before."""
+    root, stream = logging.root, Written()
+    before = (root.handlers[:], root.level, sys.excepthook, threading.excepthook, sys.unraisablehook)
+    kept = structlog.get_config()
+    logs.configure(Settings(log_level="debug", log_format="json"), stream)
+    try:
+        yield stream
+    finally:
+        logging.captureWarnings(False)
+        logging.raiseExceptions = True
+        root.handlers[:], level, sys.excepthook, threading.excepthook, sys.unraisablehook = before
+        root.setLevel(level)
+        structlog.configure(**kept)
