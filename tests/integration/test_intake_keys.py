@@ -1,5 +1,6 @@
 """The exchange's keys of the day on a real Postgres: made ahead, told to all, deleted in time; what they are for."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,8 @@ DAY = timedelta(days=1)
 @pytest.fixture(scope="module")
 async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
     async with Api(tmp_path_factory.mktemp("intake")) as running:
+        while running.app.state.context.intake.session is None:  # it is read in the background
+            await asyncio.sleep(0.05)
         yield running
 
 
