@@ -132,6 +132,8 @@ NOT_PROJECTIONS: dict[str, str] = {
     "app_user": "participants, kept by the operator",
     "session": "the API's own",
     "login_link": "the API's own",
+    "login_flow": "the API's own",
+    "identity_provider": "participants, kept by the operator",
     "second_factor": "the API's own",
     "access_token": "the API's own",
     "assertion_used": "the API's own",
