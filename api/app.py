@@ -26,6 +26,7 @@ from api import (
     measures,
     metrics,
     oauth,
+    oidc,
     operations,
     persons,
     referrals,
@@ -83,6 +84,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/oauth/token", oauth.token, "public", ANYONE),
     Route("GET", "/.well-known/smart-configuration", oauth.smart_configuration, "public", ANYONE),
     Route("GET", "/fhir/.well-known/smart-configuration", oauth.smart_configuration, "public", ANYONE),
+    Route("GET", "/.well-known/refex-intake-key", operations.intake_key, "public", ANYONE),
     Route("GET", "/livez", operations.livez, "public", ANYONE),
     Route("GET", "/readyz", operations.readyz, "public", ANYONE),
     Route("GET", "/metrics", operations.prometheus, "metrics", ANYONE),
@@ -141,6 +143,7 @@ def _lifespan(
             asyncio.create_task(found.changes.run()),
             asyncio.create_task(_purge(database, sessions.idle(settings))),
             asyncio.create_task(found.mail.run()),
+            asyncio.create_task(found.intake.run()),
         ]
         try:
             yield
@@ -164,5 +167,6 @@ async def _purge(database: Database, idle: timedelta) -> None:
                 await connection.execute(auth.SQL["purge_assertions"], now)
                 await connection.execute(sessions.SQL["purge"], now, now - idle)
                 await connection.execute(mail.SQL["purge"], now - KEEP_LINKS)
+                await connection.execute(oidc.SQL["purge"], now)
                 await connection.execute(auth.SQL["purge_keys"], now - KEEP_KEYS)
         await asyncio.sleep(PURGE_S)

@@ -12,9 +12,12 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from api import id_token
 from api.audit import Audit
 from api.changes import Changes
 from api.database import Database
+from api.descriptions import Descriptions
+from api.intake import Intake
 from api.key_sets import KeySets
 from api.limits import Limits
 from api.mail import Mail
@@ -75,8 +78,11 @@ class Context:
         self.measuring = asyncio.Semaphore(2)  # each reads up to 100,000 referrals into memory
         self.readiness = Readiness(database.url, kafka)
         self.key_sets = KeySets()
+        self.provider_keys = KeySets(id_token.CURVES)
+        self.descriptions = Descriptions()
         self.recent = Recent()
         self.vault = vault_of(settings)
+        self.intake = Intake(database)
 
     @property
     def secure(self) -> bool:

@@ -48,6 +48,7 @@ MENDABLE = {
     "EmbeddedError",
     "ChildFailedError",
     "DataDirInUseError",
+    "KeyAway",
     "LedgerError",
     "Locked",
     "MigrationError",

@@ -42,6 +42,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     match_key: str | None = None
     audit_key: str | None = None
     vault_key: str | None = None
+    intake_plain: bool = True
     worker_slot: int = 0
     worker_role: str = "exchange"
     metrics_port: int = 0
