@@ -88,6 +88,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/oauth/token", oauth.token, "public", ANYONE),
     Route("GET", "/.well-known/smart-configuration", oauth.smart_configuration, "public", ANYONE),
     Route("GET", "/fhir/.well-known/smart-configuration", oauth.smart_configuration, "public", ANYONE),
+    Route("GET", "/.well-known/refex-intake-key", operations.intake_key, "public", ANYONE),
     Route("GET", "/livez", operations.livez, "public", ANYONE),
     Route("GET", "/readyz", operations.readyz, "public", ANYONE),
     Route("GET", "/metrics", operations.prometheus, "metrics", ANYONE),
@@ -146,6 +147,7 @@ def _lifespan(
             asyncio.create_task(found.changes.run()),
             asyncio.create_task(_purge(database, sessions.idle(settings))),
             asyncio.create_task(found.mail.run()),
+            asyncio.create_task(found.intake.run()),
         ]
         try:
             yield

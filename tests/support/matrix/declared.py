@@ -90,6 +90,7 @@ ROUTES: dict[str, Line] = {
     "POST /oauth/token": Line(NOBODY_NEEDED, free=True),
     "GET /.well-known/smart-configuration": Line(NOBODY_NEEDED, free=True),
     "GET /fhir/.well-known/smart-configuration": Line(NOBODY_NEEDED, free=True),
+    "GET /.well-known/refex-intake-key": Line(NOBODY_NEEDED, free=True),
     "GET /livez": Line(NOBODY_NEEDED, free=True),
     "GET /readyz": Line(NOBODY_NEEDED, free=True),
     "GET /metrics": Line(NOBODY_NEEDED, free=True),
