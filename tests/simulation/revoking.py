@@ -23,6 +23,7 @@ from infra.vault.cipher import NOTE, PLAIN, SUBMISSION
 from producers import envelope
 from producers.envelope import Record, Said, open_plain, open_submission, seal
 from referrals import check, ids
+from referrals.consenting import REACH
 from referrals.directory import Directory, Place
 from referrals.placing import World
 from referrals.standing import Standings
@@ -276,7 +277,7 @@ class Run:
             self._facts += [fact] if fact.kind == "referral" else []
             hears = {*fact.recipients, fact.payer or ""} & {*CBOS, PLAN} if fact.kind == "referral" else set()
             self._deliveries += [(organization, fact) for organization in sorted(hears)]
-            told = outputs(self._row(fact), frozenset(), None)
+            told = outputs(self._row(fact), frozenset(), None) if fact.kind == REACH else []
             self._outbox += [
                 Record(o.topic, o.key, 0, o.value, UUID(int=0)) for o in told if o.topic == topics.TIMER
             ]
