@@ -26,6 +26,7 @@ from api import (
     measures,
     metrics,
     oauth,
+    oidc,
     operations,
     persons,
     referrals,
@@ -164,5 +165,6 @@ async def _purge(database: Database, idle: timedelta) -> None:
                 await connection.execute(auth.SQL["purge_assertions"], now)
                 await connection.execute(sessions.SQL["purge"], now, now - idle)
                 await connection.execute(mail.SQL["purge"], now - KEEP_LINKS)
+                await connection.execute(oidc.SQL["purge"], now)
                 await connection.execute(auth.SQL["purge_keys"], now - KEEP_KEYS)
         await asyncio.sleep(PURGE_S)

@@ -33,6 +33,7 @@ KINDS: Final = {
     "consents": "consent",
     "links": "person-link",
     "contracts": "contract",
+    "organization": "organization",
 }
 UNAUDITED: Final = frozenset({"public", "metrics"})
 

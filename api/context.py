@@ -12,9 +12,11 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from api import id_token
 from api.audit import Audit
 from api.changes import Changes
 from api.database import Database
+from api.descriptions import Descriptions
 from api.key_sets import KeySets
 from api.limits import Limits
 from api.mail import Mail
@@ -23,6 +25,7 @@ from api.readiness import Readiness
 from api.streams import Streams
 from infra.kafka import KafkaLogin
 from infra.settings import Settings
+from infra.vault.vault import vault_of
 from producers.envelope import Record
 
 RECENT_S = 120.0
@@ -74,7 +77,10 @@ class Context:
         self.measuring = asyncio.Semaphore(2)  # each reads up to 100,000 referrals into memory
         self.readiness = Readiness(database.url, kafka)
         self.key_sets = KeySets()
+        self.provider_keys = KeySets(id_token.CURVES)
+        self.descriptions = Descriptions()
         self.recent = Recent()
+        self.vault = vault_of(settings)
 
     @property
     def secure(self) -> bool:

@@ -1,7 +1,7 @@
 """What each principal sees of a referral's events: which types, which data, whether notes and users.
 
-Comes in: rows of history. Goes out: the events of interfaces.md. What a table does not list is never shown. That a
-CBO reads the facts of its own hops alone is the query's part (facts.sql).
+Comes in: rows of history, each with `note`, which opens its sealed note. Goes out: the events of interfaces.md. What a
+table does not list is never shown. That a CBO reads the facts of its own hops alone is the query's part (facts.sql).
 """
 
 from collections.abc import Container, Mapping
@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from producers.envelope import unseal
 from referrals.duplicates import told
 
 
@@ -85,7 +84,7 @@ def event(
     if bare:
         shown = {k: v for k, v in shown.items() if k in BARE}
     if grant.notes and row["type"] not in SUBMISSIONS and row["sealed"] and not bare:
-        shown["note"] = unseal(bytes(row["sealed"])).decode()
+        shown["note"] = row["note"]()
     actor = row["actor_organization"]
     own = organization in (actor, row["on_behalf_of"])  # what the hub recorded for them is theirs
     known = grant.parties or own or actor == sender

@@ -20,6 +20,7 @@ from api.limits import too_many
 from api.principal import Principal
 from api.problems import Problem
 from api.routing import Route
+from infra.vault.kms import Locked
 from producers.producer import BrokerAway, NotPermitted
 
 log = structlog.get_logger("refex.api")
@@ -59,6 +60,9 @@ def as_problem(error: Exception) -> Problem:
         return error
     if isinstance(error, DatabaseAway):
         return problems.away("the database")
+    if isinstance(error, Locked):
+        log.error("personal data cannot be opened", do=error)
+        return problems.locked()
     if isinstance(error, Rebuilding):
         return problems.rebuilding()
     if isinstance(error, BrokerAway | NotPermitted):

@@ -1,4 +1,4 @@
-"""The key sets that clients publish at an address: fetched when needed, kept briefly, so that keys can rotate.
+"""The key sets that clients and providers publish: fetched when needed, kept briefly, so that keys can rotate.
 
 Comes in: an address that the operator registered. Goes out: the keys there. Must never follow a redirect, read
 without a bound, or be made to fetch again and again by assertions that name unknown keys.
@@ -7,18 +7,17 @@ without a bound, or be made to fetch again and again by assertions that name unk
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
-import httpx
 import structlog
 
+from api.fetching import FAILED, fetched
 from infra.client_keys import MAX_BYTES, BadKeys, Key, parse
 
 log = structlog.get_logger("refex.api")
 KEEP_S: Final = 300.0
 AGAIN_S: Final = 30.0
-WAIT_S: Final = 2.0
 MAX_SETS: Final = 1_000
 
 
@@ -41,7 +40,8 @@ class _Published:
 class KeySets:
     """What was read of each address; the least recently used is forgotten."""
 
-    def __init__(self) -> None:
+    def __init__(self, curves: Collection[str] = ("P-384",)) -> None:
+        self._curves = curves
         self._kept: OrderedDict[str, _Published] = OrderedDict()
 
     async def keys(self, url: str, key_id: str) -> Mapping[str, Key]:
@@ -54,20 +54,7 @@ class KeySets:
             if not published.fresh(key_id):
                 published.asked_at = time.monotonic()
                 try:
-                    published.keys = parse(await _fetched(url))
-                except (httpx.HTTPError, BadKeys, TimeoutError) as error:
+                    published.keys = parse(await fetched(url, MAX_BYTES), self._curves)
+                except (*FAILED, BadKeys) as error:
                     log.warning("a client's key set cannot be used", url=url, error=error)
         return published.keys
-
-
-async def _fetched(url: str) -> bytes:
-    """The document at the address, at most MAX_BYTES and one of them more."""
-    document = b""
-    async with asyncio.timeout(WAIT_S), httpx.AsyncClient(trust_env=False, timeout=WAIT_S) as http:
-        async with http.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response:
-            response.raise_for_status()
-            async for piece in response.aiter_raw():
-                document += piece
-                if len(document) > MAX_BYTES:
-                    break
-    return document

@@ -157,6 +157,11 @@ def _problems(route: Route) -> dict[str, Any]:
     if route.path == GRANTS:
         refused = {"application/json": {"schema": OAUTH_ERROR}}
         said |= {s: {"description": PROBLEMS[s], "content": refused} for s in ("400", "401")}
+    if route.path == "/readyz":
+        said["503"] = {
+            "description": "Not ready",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
     return said
 
 

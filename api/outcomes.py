@@ -50,7 +50,7 @@ async def settle(request: Request, asked: events.Ask, record: Record, referral: 
         crash_points.here("api.settled")
     principal = principal_of(request)
     async with context(request).database.reading(principal) as connection:
-        seen = await load(connection, principal, referral)
+        seen = await load(connection, context(request).vault, principal, referral)
     view = views.referral(principal, seen) if seen is not None else None
     if view is None:
         raise not_found()

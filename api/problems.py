@@ -98,6 +98,13 @@ def rebuilding() -> Problem:
     return Problem("rebuilding", headers={"Retry-After": "10"})
 
 
+def locked() -> Problem:
+    """The key that opens personal data is not here; the log tells the operator which."""
+    return Problem(
+        "away", "personal data cannot be opened now; the operator has to restore its key (see the log)"
+    )
+
+
 def invalid(error: Invalid) -> Problem:
     """The problems of a body that the check found."""
     return Problem("invalid", errors=error.problems)

@@ -1,23 +1,26 @@
 """Reads referrals under the caller's own role: one, a page of those visible, the events of one.
 
-For pages and handlers: `load(connection, principal, id)`, `list_visible(connection, principal, filters, position,
-limit)`, `events_of(...)`; the connection comes from `context(request).database.reading(principal)`. Must never be
-given a connection of another role, and returns nothing that views.py would not show.
+For pages and handlers: `load(connection, vault, principal, id)`, `list_visible(connection, vault, principal, filters,
+position, limit)`, `events_of(...)`; the connection comes from `context(request).database.reading(principal)`. Must
+never be given a connection of another role, and returns nothing that views.py would not show.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from api import facts, policy, views
 from api.principal import Principal
 from infra.postgres import queries
-from producers.envelope import unseal
-from referrals import ids
+from infra.vault.cipher import NOTE, SUBMISSION, Erased
+from infra.vault.vault import Vault
+from referrals import erasing, ids
 from referrals.consent import Known
 from referrals.events import DuplicateSuspected
 from referrals.state import Referral
@@ -58,10 +61,12 @@ async def waits(connection: asyncpg.Connection, principal: Principal, id: UUID) 
     return bool(await connection.fetchval(SQL["waits"], id, principal.organization))
 
 
-async def load(connection: asyncpg.Connection, principal: Principal, id: UUID) -> views.Seen | None:
+async def load(
+    connection: asyncpg.Connection, vault: Vault, principal: Principal, id: UUID
+) -> views.Seen | None:
     """The referral if it exists for the principal, else None. Show it with views.referral(principal, seen)."""
     row = await connection.fetchrow(SQL["one"], id)
-    seen = None if row is None else seen_of(row)
+    seen = None if row is None else seen_of(row, vault)
     return seen if seen is not None and exists(principal, seen) else None
 
 
@@ -72,6 +77,7 @@ def exists(principal: Principal, seen: views.Seen) -> bool:
 
 async def list_visible(
     connection: asyncpg.Connection,
+    vault: Vault,
     principal: Principal,
     filters: Filters,
     position: Position | None = None,
@@ -91,14 +97,19 @@ async def list_visible(
         position.id if position else None,
         limit + 1,
     )
-    found = [seen_of(row) for row in rows[:limit]]
+    found = [seen_of(row, vault) for row in rows[:limit]]
     visible = [seen for seen in found if exists(principal, seen)]
     more = len(rows) > limit
     return visible, Position(found[-1].state.created_at, found[-1].state.id) if more else None
 
 
 async def events_of(
-    connection: asyncpg.Connection, principal: Principal, seen: views.Seen, after: int = 0, limit: int = 200
+    connection: asyncpg.Connection,
+    vault: Vault,
+    principal: Principal,
+    seen: views.Seen,
+    after: int = 0,
+    limit: int = 200,
 ) -> list[dict[str, Any]]:
     """The referral's events with a version above `after`, as the principal sees them, oldest first."""
     kind = views.kind_of(principal, seen)
@@ -109,10 +120,11 @@ async def events_of(
     rows = await connection.fetch(SQL[query], seen.state.id, after, limit, principal.organization, lane)
     named = [_earlier(row["data"]) for row in rows if row["type"] == "duplicate-suspected"]
     rows_named = await connection.fetch(SQL["these"], named) if named else []
-    others = {str(s.state.id) for s in map(seen_of, rows_named) if exists(principal, s)}
+    others = {str(s.state.id) for r in rows_named if exists(principal, s := seen_of(r, vault))}
     sender = seen.state.sender
     hidden = kind in views.TOLD and not views.released(seen, kind)
-    return [facts.event(kind, principal.organization, sender, dict(row), others, hidden) for row in rows]
+    told = [dict(row) | {"note": partial(_note, vault, seen.state.id, dict(row))} for row in rows]
+    return [facts.event(kind, principal.organization, sender, row, others, hidden) for row in told]
 
 
 def _earlier(data: bytes) -> UUID:
@@ -125,12 +137,27 @@ async def decision_of(connection: asyncpg.Connection, id: UUID) -> str | None:
     return decision
 
 
-def seen_of(row: asyncpg.Record) -> views.Seen:
-    """A stored row as views.py takes it."""
+def seen_of(row: asyncpg.Record, vault: Vault) -> views.Seen:
+    """A stored row as views.py takes it; of a person who was erased there is a stub. Raises Locked."""
+    state = msgspec.json.decode(row["state"], type=Referral)
+    try:
+        content = vault.open(row["sealed"], SUBMISSION, state.id, row["key"])
+        submission = msgspec.json.decode(content, type=Submission)
+    except Erased:
+        submission = erasing.stub(state)
+        state = structs.replace(state, flags=(*state.flags, erasing.FLAG))
     return views.Seen(
-        msgspec.json.decode(row["state"], type=Referral),
-        msgspec.json.decode(unseal(bytes(row["sealed"])), type=Submission),
-        unseal(bytes(row["outcome_sealed"])).decode() or None,
+        state,
+        submission,
+        _note(vault, state.id, {"sealed": row["outcome_sealed"], "key": row["outcome_key"]}),
         row["reviewed"],
         _RECORDS.decode(row["consents"]) if row["consents"] else {},
     )
+
+
+def _note(vault: Vault, referral: UUID, row: Mapping[str, Any]) -> str | None:
+    """A note, None when there is none or its person was erased."""
+    try:
+        return vault.open(row["sealed"], NOTE, referral, row["key"]).decode() or None
+    except Erased:
+        return None

@@ -45,7 +45,7 @@ async def found(request: Request) -> views.Seen:
 async def found_on(request: Request, connection: asyncpg.Connection) -> views.Seen:
     """The same on a connection that goes on being used."""
     principal = principal_of(request)
-    seen = await load(connection, principal, referral_id(request))
+    seen = await load(connection, context(request).vault, principal, referral_id(request))
     if seen is None:
         raise not_found()
     policy.demand(principal, action_of(request), policy.referral(seen.state, seen.reviewed))
@@ -83,7 +83,9 @@ async def index(request: Request) -> Response:
     position = cursors.decode(request.query_params.get("cursor"), Position)
     limit = cursors.limit(request)
     async with context(request).database.reading(principal) as connection:
-        found, end = await list_visible(connection, principal, filters, position, limit)
+        found, end = await list_visible(
+            connection, context(request).vault, principal, filters, position, limit
+        )
     items = [views.referral(principal, seen) for seen in found]
     return answer(cursors.page(items, cursors.encode(end) if end else None))
 
@@ -106,7 +108,7 @@ async def history(request: Request) -> Response:
         seen = await found_on(request, connection)
         if not 0 <= after < 2**31:
             raise not_found()
-        found = await events_of(connection, principal, seen, after, limit + 1)
+        found = await events_of(connection, context(request).vault, principal, seen, after, limit + 1)
     more = cursors.encode(found[limit - 1]["version"]) if len(found) > limit else None
     return answer(cursors.page(found[:limit], more))
 

@@ -62,7 +62,7 @@ async def publish_submissions(
     known: dict[UUID, views.Seen] = {}
     async with context(request).database.reading(principal) as connection:
         for id in made:
-            if (seen := await load(connection, principal, id)) is not None:
+            if (seen := await load(connection, context(request).vault, principal, id)) is not None:
                 known[id] = seen
     records = []
     for number, (id, submission) in enumerate(zip(made, submissions, strict=True)):
@@ -149,7 +149,7 @@ async def _submitted(request: Request, item: Item) -> Response:
     principal = principal_of(request)
     if item.known:
         async with context(request).database.reading(principal) as connection:
-            seen = await load(connection, principal, item.id)
+            seen = await load(connection, context(request).vault, principal, item.id)
         if seen is not None:
             return shown(request, seen)
     return answer({"id": item.id, "status": item.status}, 202, {"Location": f"/v1/referrals/{item.id}"})

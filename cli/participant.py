@@ -13,7 +13,7 @@ import click
 
 from cli.common import FILE, Exchange, find, json_option, note, print_json, print_table, run, wants_json
 from cli.keeping import Keeping
-from infra import participants, signing_clients, webhooks
+from infra import identity_providers, participants, signing_clients, webhooks
 from infra.embedded.local import write_private
 from infra.participants import Participant
 from producers import signing
@@ -121,6 +121,48 @@ def keys(
         click.echo(f"{organization} has no signing client any more; its tokens have ended")
     else:
         click.echo(f"OAuth client  {client_id}  signs RS384 or ES384 (SMART Backend Services)")
+
+
+@participant.command(
+    epilog="Example: refex participant oidc bay-clinic --issuer https://id.bay.example.org --client-id exchange "
+    "--client-secret-file secret.txt --domain bay.example.org"
+)
+@click.argument("organization")
+@click.option("--issuer", help="The https address that names its identity provider (OpenID Connect).")
+@click.option("--client-id", help="What the provider calls this exchange.")
+@click.option("--client-secret-file", type=FILE, help="The file with the secret the provider gave for it.")
+@click.option(
+    "--domain", "domains", multiple=True, help="A domain of its people's e-mail addresses; repeat it."
+)
+def oidc(
+    organization: str,
+    issuer: str | None,
+    client_id: str | None,
+    client_secret_file: Path | None,
+    domains: tuple[str, ...],
+) -> None:
+    """Let people of ORGANIZATION log in at its own identity provider; without options, not any more."""
+    given = (issuer, client_id, client_secret_file)
+    if any(given) and not all(given):
+        raise click.UsageError("give --issuer, --client-id, --client-secret-file and --domain together")
+    provider = None
+    if issuer and client_id and client_secret_file:
+        secret = client_secret_file.read_text(encoding="utf-8").strip()
+        provider = identity_providers.Provider(issuer, client_id, secret, domains)
+    exchange = find()
+    run(_oidc(exchange, organization, provider))
+    if provider is None:
+        click.echo(f"{organization} has no identity provider any more")
+    else:
+        click.echo(f"Identity provider  {issuer}\n  redirect URI       {exchange.url}/login/oidc")
+
+
+async def _oidc(exchange: Exchange, organization: str, provider: identity_providers.Provider | None) -> None:
+    connection = await _connect(exchange)
+    try:
+        await identity_providers.set_provider(connection, organization, provider)
+    finally:
+        await connection.close()
 
 
 async def _keys(exchange: Exchange, organization: str, public: bytes | None, url: str | None) -> str | None:

@@ -19,8 +19,9 @@ from cli import route_compare
 from cli.common import FILE, find, json_option, note, print_json, run, wants_json
 from cli.publish_files import Found, read
 from infra.places import places
+from infra.vault.vault import vault_of
 from producers import demo_directory, hsds
-from producers.envelope import open_submission, seal, submission_bytes
+from producers.envelope import open_plain, seal, submission_bytes
 from referrals import ids
 from referrals.commands import Envelope
 from referrals.directory import Directory
@@ -74,7 +75,9 @@ def route(
 
 def _compare(other: Path, limit: int, as_json: bool) -> None:
     asked = route_compare.read_policy(other)
-    found = run(route_compare.compare(find().database_url, asked, limit))
+    exchange = find()
+    vault = vault_of(exchange.settings)
+    found = run(route_compare.compare(exchange.database_url, vault, asked, limit))
     if as_json:
         print_json(found)
     else:
@@ -87,7 +90,7 @@ def _explain(file: Path, path: Path | None, sender: str, as_json: bool) -> None:
         raise click.ClickException(f"{path} has no service; see `refex import-directory {path} --dry-run`")
     directory = Directory(0, [i.service for i in services], places())
     known = {i.service.organization: "cbo" for i in services}
-    world = World(directory, {}, known | {sender: "clinic"}, "hub", seal, open_submission)
+    world = World(directory, {}, known | {sender: "clinic"}, "hub", seal, open_plain)
     names = {i.service.id: f"{i.service.name} ({i.organization_name})" for i in services}
     found = read(file, None, partial(dict, known))
     explained = [_explained(one, sender, world) for one in found]

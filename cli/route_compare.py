@@ -16,10 +16,13 @@ import msgspec
 from msgspec import Struct, structs
 
 from infra.postgres import Connection, connect, queries
+from infra.vault.cipher import Erased
+from infra.vault.vault import Vault, persons_in
 from referrals.placing import World, decide
 from referrals.standing import Standings
 from referrals.state import Referral
 from referrals.wanted import Policy, policy, policy_of
+from stream_processors.personal import Opened
 from stream_processors.world import WorldKeeper
 
 SQL = queries("cli", "route_compare.sql")
@@ -74,27 +77,31 @@ def read_policy(path: Path) -> Policy:
     return found
 
 
-async def compare(url: str, other: Policy, limit: int) -> Compared:
+async def compare(url: str, vault: Vault, other: Policy, limit: int) -> Compared:
     """Decide the newest `limit` referrals again as if they had just come, under both policies."""
     connection = await connect(url, "reader")
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            return await _compared(connection, other, limit)
+            return await _compared(connection, vault, other, limit)
     finally:
         await connection.close()
 
 
-async def _compared(connection: Connection, other: Policy, limit: int) -> Compared:
-    world = await WorldKeeper().current(connection)
+async def _compared(connection: Connection, vault: Vault, other: Policy, limit: int) -> Compared:
+    rows = await connection.fetch(SQL["decided"], limit)
+    keys = await vault.keyring(connection, persons_in(row["sealed"] for row in rows))
+    world = (await WorldKeeper().current(connection))._replace(open=Opened(keys))
     known = world.standings
     worlds = _Worlds(world, world._replace(standings=Standings(other, known.records, known.taken)))
     asked, moved, unreadable = Counter[str](), list[Moved](), 0
     at = datetime.now(UTC)
-    for row in await connection.fetch(SQL["decided"], limit):
+    for row in rows:
         state = structs.replace(
             msgspec.json.decode(row["state"], type=Referral), sealed=row["sealed"], hops=()
         )
         try:
+            if worlds.now.open(state.id, state.sealed) is None:
+                raise Erased
             now, then = (decide(state, at, w).chosen for w in worlds)
         except ValueError:
             unreadable += 1

@@ -4,7 +4,7 @@ Comes in: the set's bytes. Goes out: its keys by id. Must never accept a private
 """
 
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -29,7 +29,7 @@ class BadKeys(ValueError):
     """The set cannot be used; the message says what to change."""
 
 
-def parse(document: bytes) -> dict[str, Key]:
+def parse(document: bytes, curves: Collection[str] = ("P-384",)) -> dict[str, Key]:
     """The keys by `kid`; what is not for signatures, or neither RSA nor EC, is passed over. Raises BadKeys."""
     found: dict[str, Key] = {}
     for key in _members(document):
@@ -42,9 +42,9 @@ def parse(document: bytes) -> dict[str, Key]:
         kid = key.get("kid")
         if not isinstance(kid, str) or not kid or kid in found:
             raise BadKeys("each key needs a `kid` of its own")
-        found[kid] = _read(key)
+        found[kid] = _read(key, curves)
     if not found:
-        raise BadKeys("the set holds no RSA or P-384 key for signatures")
+        raise BadKeys("the set holds no RSA or EC key for signatures")
     return found
 
 
@@ -60,13 +60,13 @@ def _members(document: bytes) -> list[dict[str, Any]]:
     return keys
 
 
-def _read(key: dict[str, Any]) -> Key:
+def _read(key: dict[str, Any], curves: Collection[str]) -> Key:
     named: dict[str, str | list[str]] = {name: key[name] for name in PUBLIC if name in key}
     try:
         if key["kty"] == "EC":
             curve = ECKey.import_key(named)
-            if curve.curve_name != "P-384":
-                raise BadKeys("an EC key must be on P-384 (ES384)")
+            if curve.curve_name not in curves:
+                raise BadKeys(f"an EC key must be on {' or '.join(sorted(curves))}")
             return curve
         bits = int.from_bytes(urlsafe_b64decode(str(key["n"]) + "==")).bit_length()
         if bits not in RSA_BITS:

@@ -20,16 +20,19 @@ EVENTS = frozenset(
     {
         "a client's key set cannot be used",
         "a part did not come back",
+        "a provider's answer was refused",
         "a part ended; starting it again",
         "a record kills its reader and is quarantined unread",
         "a released record failed again",
         "an e-mail could not be sent",
+        "an identity provider cannot be used",
         "an offset is missing",
         "answered",
         "client assertion refused",
         "crash points are set: this process will end itself on purpose",
         "did not stop in time; what was not committed is rolled back",
         "partition stopped",
+        "personal data cannot be opened",
         "request failed",
         "starts anew",
         "the listener of a part's pid failed",
@@ -44,8 +47,10 @@ EVENTS = frozenset(
 
 SAYING = frozenset(
     {
+        "Locked",
         "MigrationError",
         "NotGenuine",
+        "NotVouched",
         "Rebuilding",
         "RegistryError",
         "SettingsError",

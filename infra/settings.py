@@ -41,6 +41,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     idle_minutes: int = 15
     match_key: str | None = None
     audit_key: str | None = None
+    vault_key: str | None = None
     worker_slot: int = 0
     worker_role: str = "exchange"
     metrics_port: int = 0

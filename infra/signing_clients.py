@@ -4,17 +4,13 @@ Comes in: an organization and its key set or address. Goes out: the client's id.
 not https, except on this machine itself.
 """
 
-from urllib.parse import urlsplit
-
 import asyncpg
 
-from infra import client_keys
+from infra import addresses, client_keys
 from infra.participants import SQL, ParticipantError
 from infra.postgres import affected
 from infra.scopes import scope_of
 from referrals.words import OrganizationType
-
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 async def set_keys(
@@ -48,8 +44,6 @@ def _checked_keys(jwks: bytes | None) -> str | None:
 def _checked_url(url: str | None) -> str | None:
     if url is None:
         return None
-    parts = urlsplit(url)
-    secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-    if not secure or not parts.hostname or parts.username or parts.fragment:
+    if not addresses.secure(url):
         raise ParticipantError("the key set's address must be an https URL without a user name or a fragment")
     return url

@@ -10,8 +10,9 @@ from email.message import EmailMessage
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from infra.addresses import LOOPBACK
+
 WAIT_S: Final = 10.0
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 PORTS: Final = {"smtp": 587, "smtps": 465}
 
 

@@ -11,11 +11,11 @@ from uuid import UUID
 import msgspec
 
 from avro_schemas import codec, topics
+from infra.vault.cipher import PLAIN as PLAIN
 from referrals import ids
 from referrals.directory import Service
 from referrals.submission import Submission
 
-PLAIN = b"\x00"
 _SUBMISSION = msgspec.json.Decoder(Submission)
 
 
@@ -76,6 +76,11 @@ def submission_bytes(submission: Submission) -> bytes:
 def open_submission(sealed: bytes) -> Submission:
     """The submission in sealed bytes; raises ValueError when it cannot be opened."""
     return _SUBMISSION.decode(unseal(sealed))
+
+
+def open_plain(referral: UUID, sealed: bytes) -> Submission:
+    """The submission of a referral as it travels; raises ValueError when it cannot be opened."""
+    return open_submission(sealed)
 
 
 def submitted(said: Said, submission: Submission, topic: str | None = None) -> Record:
@@ -164,6 +169,12 @@ def link_decided(said: Said, link: UUID, answer: str, reason: str = "") -> Recor
     """A navigator confirms or rejects a link."""
     fields = {"link_id": str(link), "answer": answer, "reason": reason}
     return _record("person_link_decided.v1", said, topics.PERSON, link, fields)
+
+
+def erasure_asked(said: Said, person: UUID, reason: str) -> Record:
+    """An organization has one of its persons erased."""
+    fields = {"person_key": str(person), "reason": reason}
+    return _record("person_erasure_asked.v1", said, topics.PERSON, person, fields)
 
 
 def service_changed(said: Said, service: Service, body: Mapping[str, Any]) -> Record:

@@ -37,7 +37,7 @@ def _made_unsuitable(
         return None
 
     def says(state: Referral) -> ExcludedBy | None:
-        submission, day = world.open(state.sealed) if state.sealed else None, envelope.at.date()
+        submission, day = world.open(state.id, state.sealed) if state.sealed else None, envelope.at.date()
         asking = wanted(state, submission, day)._replace(earlier=frozenset())
         return objection(asking, world.directory, service, day)
 

@@ -40,7 +40,8 @@ def cancel_unknown(
 ) -> c.RecordFact | c.Rejection | None:
     """A cancel that overtook its submission: the tombstone to record; None when one waits already.
 
-    A stream of its own, not the referral's: there is no person, need or contract to make a referral of yet.
+    A stream of its own, not the referral's: there is no person, need or contract to make a referral of yet. Its note
+    is not kept: nobody reads it, and there is no person yet under whose key it could be.
     """
     if envelope.organization not in world.organizations:
         return c.Rejection(No.UNKNOWN_REFERRAL, "no such referral; send it first")
@@ -49,7 +50,7 @@ def cancel_unknown(
     if referral in world.tombstones:
         return None
     data = {"reason": command.reason, "sender": envelope.organization}
-    return c.RecordFact(TOMBSTONE, referral, TOMBSTONED, data, world.seal((command.note or "").encode()))
+    return c.RecordFact(TOMBSTONE, referral, TOMBSTONED, data)
 
 
 def ended(reason: str) -> e.ReferralCancelled | e.ReferralEnteredInError:

@@ -78,7 +78,7 @@ def suspected(
     at: datetime,
     people: People,
     keys: tuple[UUID, ...],
-    open_sealed: Callable[[bytes], Submission],
+    open_sealed: Callable[[UUID, bytes], Submission | None],
 ) -> e.DuplicateSuspected | None:
     """The best match among the earlier referrals of the same need, None when there is none."""
     rule = contracts()[state.contract].duplicates
@@ -139,13 +139,14 @@ def _same_person(
     person: Person,
     one: Earlier,
     people: People,
-    open_sealed: Callable[[bytes], Submission],
+    open_sealed: Callable[[UUID, bytes], Submission | None],
 ) -> Agreement | None:
     if one.person_key == state.person_key:
         return CERTAIN
     if one.person_key in people.linked.get(state.person_key, ()):
         return LINKED
     try:
-        return agreement(person, open_sealed(one.sealed).person)
+        other = open_sealed(one.referral, one.sealed)
     except ValueError:
         return None
+    return agreement(person, other.person) if other is not None else None

@@ -29,6 +29,7 @@ class RejectionReason(StrEnum):
     UNKNOWN_HOP = "unknown-hop"
     UNKNOWN_SERVICE = "unknown-service"
     UNKNOWN_LINK = "unknown-link"
+    UNKNOWN_PERSON = "unknown-person"
     NOT_PERMITTED = "not-permitted"
     STALE = "stale"
     ILLEGAL = "illegal"
@@ -54,6 +55,7 @@ NEXT_STEP: dict[str, str] = {
     "unknown-hop": "name a hop of this referral that is yours",
     "unknown-service": "pick an active service of the directory",
     "unknown-link": "read the list of links again and name one of them",
+    "unknown-person": "check the organization and its own id of the person",
     "not-permitted": "only the party whose turn it is may do this",
     "stale": "read the referral again and answer the version you see",
     "illegal": "read the referral again; its status does not allow this action",

@@ -31,7 +31,7 @@ class Knows(Protocol):
     """The part of the world that consent looks at: `consents` per person key, `links` between person keys."""
 
     @property
-    def open(self) -> Callable[[bytes], Submission]: ...
+    def open(self) -> Callable[[UUID, bytes], Submission | None]: ...
     @property
     def consents(self) -> Mapping[UUID, Records]: ...
     @property
@@ -48,12 +48,9 @@ def asked_of(state: Referral, said: Consent) -> Asked:
 
 def found(state: Referral, world: Knows) -> tuple[Asked, tuple[Consent, ...]]:
     """What it asks, and every consent that must allow it."""
-    said = (
-        world.open(state.sealed).consent
-        if state.sealed
-        else Consent(status=state.consent_status, id=state.consent_id)
-    )
-    asked = asked_of(state, said)
+    submission = world.open(state.id, state.sealed) if state.sealed else None
+    bare = Consent(status=state.consent_status, id=state.consent_id)
+    asked = asked_of(state, submission.consent if submission else bare)
     records = world.consents.get(state.person_key, NO_RECORDS)
     return asked, terms(asked, records, elsewhere(state.person_key, world))
 

@@ -35,7 +35,8 @@ class World(NamedTuple):
     `tombstones`: referral id -> reason, of the cancels that came before their submission.
     `coverage`: the members of this batch and the spells known of them (referrals/coverage.py).
     `people`: what was loaded about the persons of this batch (referrals/duplicates.py).
-    `open`: sealed bytes -> the submission; ValueError when it cannot be. `standings`: how each service stands.
+    `open`: referral, its sealed bytes -> the submission; None when the person was erased, ValueError when it cannot be
+    opened. `standings`: how each service stands.
     `consents`: person key -> recorded consents, held until the batch commits; `links`: person key -> the same person's.
     `helps`: by person and need, who helps already or has helped.
     """
@@ -45,7 +46,7 @@ class World(NamedTuple):
     organizations: Mapping[str, str]
     hub: str
     seal: Callable[[bytes], bytes]
-    open: Callable[[bytes], Submission]
+    open: Callable[[UUID, bytes], Submission | None]
     standings: Standings = Standings()
     tombstones: Mapping[UUID, str] = MappingProxyType({})
     consents: Mapping[UUID, Records] = MappingProxyType({})
@@ -151,7 +152,7 @@ def decide(
     covered: Cover | None = None,
 ) -> e.RoutingDecided:
     """The routing decision; the submission is opened for it, and not kept. `covered` = whom the consent covers."""
-    submission = world.open(state.sealed) if state.sealed else None
+    submission = world.open(state.id, state.sealed) if state.sealed else None
     asking = wanted(state, submission, at.date(), asked)
     asking = asking._replace(covered=covered or standing(state, at, world)[1])
     if world.standings.policy.already_receiving == "exclude":

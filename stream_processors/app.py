@@ -19,6 +19,7 @@ from infra import crash_points, heap, kafka, logs
 from infra.places import places
 from infra.postgres import pool
 from infra.settings import Settings, settings
+from infra.vault.vault import vault_of
 from stream_processors import health, leaving
 from stream_processors.careful import Careful
 from stream_processors.checkpoints import Checkpoints
@@ -85,7 +86,7 @@ def credentials(login: kafka.KafkaLogin) -> Any:
 def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
     """The high-rate path: no agent; the app's services own their consumers (architecture 11)."""
     app.producer_only = True
-    url, secret = _database(config), match_secret(config)
+    url, secret, vault = _database(config), match_secret(config), vault_of(config)
     marks = config.data_path / "faust"
 
     async def consume() -> None:
@@ -93,10 +94,10 @@ def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
         heap.settle()
         async with await pool(url, "worker") as connections:
             limits = Limits(config.poison_in_row, config.poison_share)
-            exchange = Exchange(connections, secret, limits)
+            exchange = Exchange(connections, vault, secret, limits)
             reading = Careful(marks / f"{config.worker_slot}.reading", exchange.unread).reading
             inbox = Inbox(login, connections, exchange, config.worker_slot, limits=limits, reading=reading)
-            releaser = Releaser(connections, lambda: Exchange(connections, secret))
+            releaser = Releaser(connections, lambda: Exchange(connections, vault, secret))
             await asyncio.gather(inbox.run(), Watch(login, connections, inbox).run(), releaser.run())
 
     async def relay() -> None:
@@ -107,7 +108,7 @@ def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
     _serve(app, "Timers", lambda: Timers(url, login).run())
     _serve(app, "Coverage", lambda: CoverageTeller(url, login).run())
     _serve(app, "Checkpoints", lambda: Checkpoints(url, config).run())
-    _serve(app, "Linker", lambda: Linker(url, login).run())
+    _serve(app, "Linker", lambda: Linker(url, login, vault).run())
 
 
 def notify(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:

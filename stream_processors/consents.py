@@ -13,7 +13,7 @@ import msgspec
 
 from infra.postgres import Connection, queries
 from referrals import commands as c
-from referrals import consenting, ids, words
+from referrals import consenting, erasing, ids, words
 from referrals.consent import Known, Records
 from referrals.state import Referral
 from stream_processors.decode import EXCHANGE, Arrival
@@ -33,14 +33,14 @@ class Held(NamedTuple):
 
 
 def people_of(arrivals: Iterable[Arrival], referrals: Mapping[UUID, Referral]) -> tuple[set[UUID], set[UUID]]:
-    """The people the batch is about, and of those, whose consent it may change."""
+    """The people the batch is about, and of those, whose consent it may change or whom it may erase."""
     people, changing = {r.person_key for r in referrals.values()}, set[UUID]()
     for arrival in arrivals:
         command = arrival.command
         if isinstance(command, c.Submit):
             person_id = command.submission.person.person_id
             people.add(ids.person_key(arrival.envelope.organization, person_id))
-        elif isinstance(command, c.RecordFact) and command.kind == consenting.KIND:
+        elif isinstance(command, c.RecordFact) and command.kind in (consenting.KIND, erasing.KIND):
             changing.add(UUID(command.data["person_key"]))
     return people | changing, changing
 

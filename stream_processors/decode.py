@@ -17,7 +17,7 @@ from msgspec import structs
 from avro_schemas import topics
 from avro_schemas.codec import CodecError, decode
 from producers.envelope import unseal
-from referrals import check, consenting, ids, linking, screening
+from referrals import check, consenting, erasing, ids, linking, screening
 from referrals import commands as c
 from referrals.check import parse_time
 from referrals.errors import DeadLetterReason as Bad
@@ -275,6 +275,12 @@ def _link_decided(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUI
     return c.RecordFact(linking.KIND, link, linking.DECIDED, data), linking.KIND, link
 
 
+def _erasure(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
+    person = UUID(fields["person_key"])
+    data = {"person_key": str(person), "reason": fields["reason"]}
+    return c.RecordFact(erasing.KIND, person, erasing.ERASED, data), erasing.KIND, person
+
+
 _READERS: dict[str, Callable[[Consumed, Fields], tuple[c.Command | c.RecordFact, str, UUID]]] = {
     "referral_submitted.v1": _submit,
     "referral_amended.v1": _submit,
@@ -296,4 +302,5 @@ _READERS: dict[str, Callable[[Consumed, Fields], tuple[c.Command | c.RecordFact,
     "coverage_reached.v1": lambda raw, fields: reached(fields),
     "person_link_proposed.v1": _link_proposed,
     "person_link_decided.v1": _link_decided,
+    "person_erasure_asked.v1": _erasure,
 }

@@ -14,6 +14,8 @@ import asyncpg
 
 from infra import crash_points
 from infra.postgres import CHANNEL, Connection
+from infra.vault.kms import Locked
+from infra.vault.vault import Vault
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
 from stream_processors import parking, store
@@ -37,7 +39,7 @@ NO_HOLES: Holes = frozenset()
 LIMITS = Limits()
 TRANSIENT_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
 PAUSED_TOO_LONG = "25P03"  # Postgres ended a transaction that stood still: what it did is void
-WAITS = (asyncpg.InterfaceError, OSError, TimeoutError, store.Overtaken, store.Rebuilding, Overdrawn)
+WAITS = (asyncpg.InterfaceError, OSError, TimeoutError, store.Overtaken, store.Rebuilding, Overdrawn, Locked)
 
 
 class Applied(NamedTuple):
@@ -70,10 +72,11 @@ class Exchange:
     """Applies batches; knows Postgres and the rules, nothing of Kafka's client."""
 
     def __init__(
-        self, pool: asyncpg.Pool, match_secret: bytes | None = None, limits: Limits = LIMITS
+        self, pool: asyncpg.Pool, vault: Vault, match_secret: bytes | None = None, limits: Limits = LIMITS
     ) -> None:
         """`match_secret`: the key of the persons' match keys, the same in every worker; a new one when None."""
         self._pool = pool
+        self._vault = vault
         self._match_secret = match_secret or secrets.token_bytes(32)
         self._world = WorldKeeper()
         self._sealing = Sealing()
@@ -165,7 +168,7 @@ class Exchange:
 
         `early`: what they record is written while the next are decided; then it may raise Lost (capacity.py).
         """
-        loaded = await store.load(connection, lanes, records, self._match_secret)
+        loaded = await store.load(connection, lanes, records, self._match_secret, self._vault)
         crash_points.here("batch.loaded")
         world = await self._world.current(connection)
         async with Writes(connection) as writes:

@@ -36,7 +36,10 @@ class LogRow(NamedTuple):
 
 
 class Folded(NamedTuple):
-    """One stream after its facts: `referral` with what its row holds besides, or `stream`; `told` of services."""
+    """One stream after its facts: `referral` with what its row holds besides, or `stream`; `told` of services.
+
+    `erased`: the keys of people who were erased since.
+    """
 
     facts: Sequence[LogRow]
     told: Told
@@ -44,6 +47,7 @@ class Folded(NamedTuple):
     decision: bytes | None = None
     reviewed: bool = False
     stream: Stream | None = None
+    erased: frozenset[bytes] = frozenset()
 
     @property
     def newest(self) -> LogRow:

@@ -14,13 +14,15 @@ import asyncpg
 from infra import crash_points
 from infra.kafka import KafkaLogin
 from infra.postgres import queries
-from producers.envelope import Record, Said, link_proposed, open_submission
+from infra.vault.vault import Vault
+from producers.envelope import Record, Said, link_proposed
 from producers.producer import RecordProducer
 from referrals import linking
 from referrals.ids import event_id
 from referrals.matching import agreement
 from referrals.submission import Person
 from stream_processors.patience import IDLE_S, again_and_again, held
+from stream_processors.personal import Opened
 from stream_processors.store import columns
 
 SQL = queries("stream_processors", "linker.sql")
@@ -30,8 +32,9 @@ AT_ONCE = 100
 class Linker:
     """One process at a time (advisory lock) compares new persons with those of other senders."""
 
-    def __init__(self, url: str, login: KafkaLogin) -> None:
+    def __init__(self, url: str, login: KafkaLogin, vault: Vault) -> None:
         self._url = url
+        self._vault = vault
         self._login = login
 
     async def run(self) -> None:
@@ -45,7 +48,7 @@ class Linker:
             async with RecordProducer(self._login, "refex-linker") as producer:
                 while True:
                     waiting = await connection.fetch(SQL["waiting"], AT_ONCE)
-                    records = await proposals(connection, [r["person_key"] for r in waiting])
+                    records = await proposals(connection, self._vault, [r["person_key"] for r in waiting])
                     if records:
                         await producer.send(records)
                         crash_points.here("linker.proposed")
@@ -54,7 +57,7 @@ class Linker:
                         await asyncio.sleep(IDLE_S)
 
 
-async def proposals(connection: asyncpg.Connection, persons: list[UUID]) -> list[Record]:
+async def proposals(connection: asyncpg.Connection, vault: Vault, persons: list[UUID]) -> list[Record]:
     """What to propose for these persons: the blocked pairs of two senders that agree, each once."""
     if not persons:
         return []
@@ -62,7 +65,8 @@ async def proposals(connection: asyncpg.Connection, persons: list[UUID]) -> list
     pairs = await connection.fetch(SQL["pairs"], persons)
     wanted = sorted({id for pair in pairs for id in (pair["person_key"], pair["other"])})
     rows = await connection.fetch(SQL["newest"], wanted)
-    known = {r["person_key"]: found for r in rows if (found := _known(r)) is not None}
+    opened = Opened(await vault.keyring(connection, wanted))
+    known = {r["person_key"]: found for r in rows if (found := _known(r, opened)) is not None}
     now = datetime.now(UTC)
     made = (_proposal(known, pair["person_key"], pair["other"], now) for pair in pairs)
     return list({record.event_id: record for record in made if record is not None}.values())
@@ -84,11 +88,13 @@ class _Known(NamedTuple):
     person: Person
 
 
-def _known(row: asyncpg.Record) -> _Known | None:
+def _known(row: asyncpg.Record, opened: Opened) -> _Known | None:
+    """None for who was erased, and for a record that was altered."""
     try:
-        return _Known(row["sender"], row["hub"], open_submission(row["sealed"]).person)
+        submission = opened(row["id"], row["sealed"])
     except ValueError:
         return None
+    return _Known(row["sender"], row["hub"], submission.person) if submission is not None else None
 
 
 def _proposal(known: dict[UUID, _Known], one: UUID, other: UUID, now: datetime) -> Record | None:

@@ -15,10 +15,10 @@ where near.tenant <> new.tenant
 
 -- The newest referral of each; one of a sensitive need is never compared: that two know the person would tell it.
 -- name: newest
-select p.person_key, r.sender, r.hub, r.sealed
+select p.person_key, r.id, r.sender, r.hub, r.sealed
 from unnest($1::uuid[]) as p (person_key)
 cross join lateral (
-    select sender, hub, sealed from referral r
+    select id, sender, hub, sealed from referral r
     where r.person_key = p.person_key and r.status <> 'refused' and coalesce(jsonb_array_length(r.state -> 'sensitivity'), 0) = 0
     order by created_at desc limit 1) as r
 

@@ -4,15 +4,15 @@ Comes in: the records of a batch, an open transaction with its lanes locked. Goe
 read stays true: whoever tells open referrals of a new spell (coverage.py) waits until this batch is saved.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 import msgspec
 
 from infra.postgres import Connection, queries
 from referrals import commands as c
-from referrals.coverage import Event, member_key
-from referrals.covering import MEMBER, SPELL
+from referrals.coverage import Event, Spells, member_key
+from referrals.covering import MEMBER, SPELL, spells_of
 from referrals.ids import lane
 from referrals.state import Referral
 from referrals.streams import Stream
@@ -56,3 +56,9 @@ async def load_members(
         (MEMBER, r["id"]): Stream(r["tenant"], r["version"], r["type"], msgspec.json.decode(r["data"]))
         for r in rows
     }
+
+
+def spells_in(streams: Mapping[tuple[str, UUID], Stream], member: UUID) -> Spells:
+    """What is known of a member's coverage, the batch's own included; holds no Work, which would hold itself."""
+    stream = streams.get((MEMBER, member))
+    return spells_of(stream.data) if stream else {}

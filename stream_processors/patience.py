@@ -15,6 +15,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from infra.postgres import connect
+from infra.vault.kms import Locked
 from stream_processors.exchange import is_transient
 
 IDLE_S = 0.5
@@ -45,6 +46,8 @@ async def again_and_again(what: str, session: Callable[[], Awaitable[None]]) -> 
         except Exception as error:
             if not may_pass(error):
                 raise
+            if isinstance(error, Locked):
+                log.error("personal data cannot be opened", do=error)
             log.warning("starts anew", what=what, error=error)
             pause = FIRST_S if time.monotonic() - began > WELL_S else min(pause * 2, LAST_S)
             wait = pause

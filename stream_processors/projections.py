@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from infra.vault.cipher import named
 from referrals.consenting import REACH
 from referrals.events import Event, ReferralReceived
 from stream_processors import rows, service_record
@@ -41,10 +42,17 @@ def _deadlines(f: Folded) -> Rows:
 
 
 def _match_keys(f: Folded) -> Rows:
-    made = (fact for fact in f.facts if fact.type in ("referral-received", "referral-amended"))
+    kinds = ("referral-received", "referral-amended")
+    made = [fact for fact in f.facts if fact.type in kinds and not _erased(fact.sealed, f.erased)]
     found = [msgspec.json.decode(fact.data, type=Event) for fact in made]
     received = [event for event in found if isinstance(event, ReferralReceived)]
     return list(dict.fromkeys(row for event in received for row in rows.match_rows(event)))
+
+
+def _erased(sealed: bytes, keys: frozenset[bytes]) -> bool:
+    """Whether its person was erased after the fact: then they are found under its keys no more."""
+    whose = named(sealed) if keys else None
+    return whose is not None and whose[1] in keys
 
 
 def _stream(f: Folded) -> Rows:
@@ -108,6 +116,8 @@ NOT_PROJECTIONS: dict[str, str] = {
     "parked": "records that wait because we failed, kept whole until they are applied",
     "rebuilding": "that the projections are being made anew",
     "progress": "where each partition stands",
+    "person_key": "the persons' keys, in no log: an erased one must not come back",
+    "key_encryption_key": "which keys wrap the persons' keys",
     "person_lock": "rows that batches lock people by, nothing in them",
     "progress_reset": "what operators gave up, and when",
     "relay_position": "how far history is published",
@@ -121,6 +131,8 @@ NOT_PROJECTIONS: dict[str, str] = {
     "app_user": "participants, kept by the operator",
     "session": "the API's own",
     "login_link": "the API's own",
+    "login_flow": "the API's own",
+    "identity_provider": "participants, kept by the operator",
     "second_factor": "the API's own",
     "access_token": "the API's own",
     "assertion_used": "the API's own",

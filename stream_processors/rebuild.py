@@ -98,6 +98,8 @@ async def _fold_lanes(
 ) -> int:
     """Stream every lane by its streams; memory holds one stream and a batch of rows."""
     await _within(connection, target)
+    rows = await connection.fetch(target.sql("erased_log" if query == "from_log" else "erased_archive"))
+    erased = frozenset(bytes.fromhex(key) for r in rows for key in msgspec.json.decode(r["keys"]))
     writer = _Writer(connection)
     count = 0
     for lane, end in sorted(ends.items()):
@@ -105,12 +107,12 @@ async def _fold_lanes(
         async for record in connection.cursor(target.sql(query), lane, end, prefetch=2000):
             row = LogRow(*record)
             if stream and (row.kind, row.stream_id) != (stream[0].kind, stream[0].stream_id):
-                await writer.add(_folded(stream))
+                await writer.add(_folded(stream)._replace(erased=erased))
                 stream = []
             stream.append(row)
             count += 1
         if stream:
-            await writer.add(_folded(stream))
+            await writer.add(_folded(stream)._replace(erased=erased))
     await writer.flush()
     return count
 

@@ -16,6 +16,13 @@ select kind, stream_id, version, type, event_id, at, tenant, data, sealed
 from {live}.history where lane = $1 and lane_seq <= $2
 order by kind, stream_id, version
 
+-- name: erased_archive
+select stream_id, convert_from(data, 'UTF8')::jsonb ->> 'keys' as keys
+from {live}.history where kind = 'erasure'
+
+-- name: erased_log
+select stream_id, convert_from(data, 'UTF8')::jsonb ->> 'keys' as keys from log where kind = 'erasure'
+
 -- name: create_log
 create table log (
     lane int not null, lane_seq bigint not null, kind text not null, stream_id uuid not null, version int not null,

@@ -13,11 +13,13 @@ from msgspec import structs
 
 from infra import crash_points
 from infra.postgres import Connection, affected, queries
+from infra.vault.vault import SQL as KEYS
+from infra.vault.vault import Vault
 from referrals.commands import CoverageReached
 from referrals.covering import MEMBER
 from referrals.state import Referral
 from referrals.streams import Stream
-from stream_processors import consents, rows, service_record
+from stream_processors import consents, personal, rows, service_record
 from stream_processors.decode import Arrival, Poison
 from stream_processors.journal import Journal
 from stream_processors.members import load_members, member_keys
@@ -66,6 +68,7 @@ async def load(
     lanes: Mapping[int, Lane],
     records: Sequence[Arrival | Poison],
     match_secret: bytes,
+    vault: Vault,
 ) -> Loaded:
     """With the lanes locked: lock the people, ascending; then, in statements of their own, read what it is about."""
     arrivals = [r for r in records if isinstance(r, Arrival)]
@@ -80,13 +83,17 @@ async def load(
     members = member_keys(records, match_secret)
     looking = {a.stream_id for a in arrivals if isinstance(a.command, CoverageReached)}
     covered = await load_members(connection, members.values(), (known[id] for id in looking & known.keys()))
+    people = await load_people(connection, records, known, held.links, match_secret)
+    found = {(r["kind"], r["id"]): _stream(r) for r in streams}
+    whose = personal.people(records, known.values(), people.earlier.values(), found.values())
     return Loaded(
         seen={(r["tenant"], r["event_id"]): r["payload_sha256"] for r in seen},
         referrals=known,
-        streams={(r["kind"], r["id"]): _stream(r) for r in streams} | covered,
+        streams=found | covered,
         lanes={number: lane.seq for number, lane in lanes.items()},
+        keys=await vault.keyring(connection, whose),
         tombstones=await _tombstones(connection, set(wanted) - known.keys()),
-        people=await load_people(connection, records, known, held.links, match_secret),
+        people=people,
         members=members,
         helps=await load_helps(connection, arrivals, known.values()),
         held=held,
@@ -114,6 +121,7 @@ async def save(
     if work.dead:
         crash_points.here("batch.buried")
     await _many(writes, "insert_deliveries", rows.delivery_rows(work, webhooks))
+    await _save_keys(writes, work)
     await writes.done()
     await _save_persons(connection, work)
     pause_after = work.standings.policy.pause_after_expiries
@@ -155,6 +163,16 @@ async def _save_deadlines(connection: Connection, writes: Writes, work: Work) ->
         kept = {(r[0], r[1], r[2]) for r in await connection.fetch(SQL["load_deadlines"], known)}
         await _many(writes, "clear_deadlines", [row[:2] for row in kept - due.keys()])
     await _many(writes, "save_deadlines", [row for key, row in due.items() if key not in kept])
+
+
+async def _save_keys(writes: Writes, work: Work) -> None:
+    """Who is erased is found no more; a key that another batch made meanwhile throws this one away."""
+    if erased := list(work.keys.erased):
+        await writes.send(KEYS["forget_keys"], [erased])
+        await writes.send(SQL["forget_matches"], [erased])
+        await writes.send(SQL["forget_unlinked"], [erased])
+    if made := list(work.keys.made.values()):
+        await writes.send(KEYS["keep_keys"], columns(sorted(made)), rows=len(made))
 
 
 async def _save_persons(connection: Connection, work: Work) -> None:

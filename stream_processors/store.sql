@@ -79,6 +79,12 @@ returning person_key, tenant
 insert into person_unlinked (person_key, tenant) select * from unnest($1::uuid[], $2::text[])
 on conflict (person_key) do update set since = clock_timestamp()
 
+-- name: forget_matches
+delete from person_match where person_key = any ($1::uuid[])
+
+-- name: forget_unlinked
+delete from person_unlinked where person_key = any ($1::uuid[])
+
 -- name: load_deadlines
 select referral_id, kind, generation from deadline where referral_id = any ($1::uuid[])
 

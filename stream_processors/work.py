@@ -11,18 +11,18 @@ from uuid import UUID
 
 import msgspec
 
+from infra.vault.vault import Keyring
 from referrals import commands as c
-from referrals import consenting
+from referrals import consenting, erasing
 from referrals import events as e
 from referrals.cancelling import cancel_unknown
 from referrals.consent import Records
-from referrals.coverage import Known, Spells
-from referrals.covering import MEMBER, SPELL, keyed, spells_of
+from referrals.coverage import Known
+from referrals.covering import SPELL, keyed
 from referrals.duplicates import People, earlier
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
 from referrals.evolve import evolve
-from referrals.ids import origin_id
 from referrals.lifecycle import decide
 from referrals.placing import World
 from referrals.receiving import Help, Need
@@ -31,16 +31,16 @@ from referrals.state import Referral
 from referrals.streams import Stream, owner_of
 from referrals.streams import record as recorded
 from referrals.timing import tells_hub
-from referrals.words import Channel
 from stream_processors.consents import Held, reaches
-from stream_processors.decode import EXCHANGE, Arrival, Poison
+from stream_processors.decode import Arrival, Poison
+from stream_processors.members import spells_in
 from stream_processors.near import Near
+from stream_processors.personal import Opened, as_said, open_of, sealed_fact, sealed_record
 from stream_processors.receiving import Helps
-from stream_processors.runs import Consumed, appended_at
 from stream_processors.service_record import Told
 from stream_processors.written import InboxRow as InboxRow
 from stream_processors.written import Written as Written
-from stream_processors.written import recipients, refusal
+from stream_processors.written import buried, origin, recipients, refusal
 
 Key = tuple[str, UUID]
 
@@ -52,6 +52,7 @@ class Loaded(NamedTuple):
     referrals: Mapping[UUID, Referral]
     streams: Mapping[Key, Stream]
     lanes: Mapping[int, int]
+    keys: Keyring
     tombstones: Mapping[UUID, str] = MappingProxyType({})
     people: People = People()
     members: Mapping[Key, UUID] = MappingProxyType({})
@@ -64,6 +65,7 @@ class Work:
 
     def __init__(self, loaded: Loaded, world: World) -> None:
         self.loaded = loaded
+        self.keys = loaded.keys.child()
         self.loads: dict[str, int] = dict(world.loads)
         self.tombstones: dict[UUID, str] = dict(loaded.tombstones)
         self.consents: dict[UUID, Records] = dict(loaded.held.consents)
@@ -81,8 +83,9 @@ class Work:
             people=people,
             consents=self.consents,
             links=loaded.held.links,
-            coverage=Known(loaded.members, partial(_spells, self.streams)),
+            coverage=Known(loaded.members, partial(spells_in, self.streams)),
             helps=self.helps,
+            open=Opened(self.keys),
             standings=self.standings,
         )
         self.referrals: dict[UUID, Referral] = dict(loaded.referrals)
@@ -110,7 +113,7 @@ class Work:
         key = (arrival.envelope.organization, arrival.envelope.event_id)
         if (before := self._seen.get(key)) is not None:
             if before != arrival.payload_sha256:
-                event, place = str(arrival.envelope.event_id), _origin(arrival.raw)
+                event, place = str(arrival.envelope.event_id), origin(arrival.raw)
                 detail = f"event {event}: {NEXT_STEP[Bad.ID_CONFLICT]}"
                 self._bury(Poison(arrival.raw, key[0], place, arrival.lane, Bad.ID_CONFLICT, detail, event))
             return
@@ -129,7 +132,8 @@ class Work:
         if isinstance(decision, c.Rejection):
             self._reject(arrival, decision)
             return
-        for fact in decision:
+        for made in decision:
+            fact = sealed_fact(self.keys, state, arrival.stream_id, made)
             before, state = state, evolve(state, arrival.stream_id, fact, arrival.envelope.at)
             self._note(arrival, state, fact)
             self.told.fact(before, state, fact.event, arrival.envelope.at)
@@ -193,7 +197,10 @@ class Work:
         before = self.streams.get(key)
         if command.kind == SPELL:
             command = keyed(command, self.loaded.members.get((envelope.organization, envelope.event_id)))
-        fact = recorded(before, command, envelope, self.world.organizations)
+        said = as_said(self.keys, *key, before)
+        fact = recorded(said, command, envelope, self.world.organizations)
+        if isinstance(fact, c.RecordFact) and command.kind == erasing.KIND:
+            fact = self._erase(before, fact)
         if isinstance(fact, c.Rejection):
             self._reject(arrival, fact)
             return
@@ -202,6 +209,7 @@ class Work:
             self.inbox.append(InboxRow(arrival, "no-effect", version=version))
             return
         owner = owner_of(command, envelope)
+        fact = sealed_record(self.keys, fact, owner)
         after = Stream(owner, version + 1, fact.type, fact.data, fact.sealed)
         self.streams[key] = after
         self.recorded[key] = envelope
@@ -223,11 +231,21 @@ class Work:
             key = (consenting.REACH, id)
             self._other(arrival.lane, key, 1, consenting.REACHED, arrival.envelope, data, b"", owner)
 
+    def _erase(self, before: Stream | None, command: c.RecordFact) -> c.RecordFact | c.Rejection:
+        """The person's key goes, and the keys to look for them under: later records begin anew."""
+        person = command.stream_id
+        open_ones = open_of(person, self.loaded.held.open, self.referrals.values())
+        fact = erasing.erased(before.data if before else {}, command, self.keys.id(person), open_ones)
+        if isinstance(fact, c.RecordFact):
+            self.keys.erase(person)
+            self.matched = {pair: sender for pair, sender in self.matched.items() if pair[1] != person}
+        return fact
+
     def _reject(self, arrival: Arrival, rejection: c.Rejection) -> None:
         state = self.referrals.get(arrival.stream_id)
         version = state.version if state else None
         self.inbox.append(InboxRow(arrival, "rejected", rejection.reason, rejection.detail, version))
-        key = ("refusal", _origin(arrival.raw))
+        key = ("refusal", origin(arrival.raw))
         data = refusal(arrival.raw, rejection.reason, rejection.detail) | {
             "event_id": str(arrival.envelope.event_id),
             "stream_kind": arrival.kind,
@@ -241,16 +259,7 @@ class Work:
 
     def _bury(self, poison: Poison) -> None:
         self.dead.append(poison)
-        at = appended_at(poison.raw)
-        envelope = c.Envelope(
-            event_id=poison.event_id,
-            organization=poison.tenant,
-            channel=Channel.EXCHANGE if poison.tenant == EXCHANGE else Channel.KAFKA,
-            occurred_at=at,
-            at=at,
-        )
-        said = {"event_id": poison.said} if poison.said else {}
-        data = msgspec.json.encode(refusal(poison.raw, poison.reason, poison.detail) | said)
+        envelope, data = buried(poison)
         key = ("refusal", poison.event_id)
         self._other(poison.lane, key, 1, "record-refused", envelope, data, b"")
 
@@ -287,13 +296,3 @@ class Work:
     def _next(self, lane: int) -> int:
         self.lanes[lane] += 1
         return self.lanes[lane]
-
-
-def _spells(streams: Mapping[Key, Stream], member: UUID) -> Spells:
-    """What is known of a member's coverage, the batch's own included; holds no Work, which would hold itself."""
-    stream = streams.get((MEMBER, member))
-    return spells_of(stream.data) if stream else {}
-
-
-def _origin(raw: Consumed) -> UUID:
-    return origin_id(raw.topic, raw.partition, raw.offset)

@@ -10,12 +10,11 @@ import msgspec
 
 from infra.places import places
 from infra.postgres import Connection, queries
-from producers.envelope import open_submission, seal
+from producers.envelope import open_plain, seal
 from referrals.capacity import with_room
 from referrals.directory import Directory, Service
 from referrals.placing import World
 from referrals.standing import Standings
-from referrals.submission import Submission
 from stream_processors.service_record import changed_capacity, changed_records
 from stream_processors.work import Work
 
@@ -30,14 +29,6 @@ def _service(routing: str, said: str | None) -> Service:
     """A service as its source describes it, with what its own CBO says of its room."""
     listed = msgspec.json.decode(routing, type=Service)
     return with_room(listed, msgspec.json.decode(said)) if said else listed
-
-
-class Opened(dict[bytes, Submission]):
-    """The submissions that one batch has opened; several rules look at each, and none is kept longer."""
-
-    def __missing__(self, sealed: bytes) -> Submission:
-        made = self[sealed] = open_submission(sealed)
-        return made
 
 
 class WorldKeeper:
@@ -71,7 +62,7 @@ class WorldKeeper:
             self._organizations,
             self._hub,
             seal,
-            Opened().__getitem__,
+            open_plain,
             standings=self._standings,
         )
 

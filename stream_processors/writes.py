@@ -54,4 +54,4 @@ class Writes:
         running, self._running = self._running, None
         found = affected(await running) if running is not None else None
         if self._rows is not None and found is not None and found != self._rows:
-            raise Overtaken("a referral's version moved under its lane lock")
+            raise Overtaken("a row that this batch had read was written by another")

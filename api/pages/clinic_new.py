@@ -68,7 +68,7 @@ async def submit(request: Request) -> Response:
     principal = principal_of(request)
     id = ids.referral_id(principal.organization, submission.sender_referral_id)
     async with context(request).database.reading(principal) as connection:
-        known = await load(connection, principal, id)
+        known = await load(connection, context(request).vault, principal, id)
     if known is not None and known.submission != submission:
         return await _form(request, given, {"sender_referral_id": show.text("problem.taken")})
     return await _send(request, given, submission, str(id), known is not None)

@@ -31,7 +31,7 @@ async def log_in(request: Request) -> Response:
     following = local(given.get("next"))
     email = given.get("email", "")
     begun = await logins.by_password(request, email, password if isinstance(password, str) else "")
-    return _in(request, begun, following) if begun else _login(request, {"email": email}, following, 401)
+    return entered(request, begun, following) if begun else _login(request, {"email": email}, following, 401)
 
 
 async def link_page(request: Request) -> Response:
@@ -56,7 +56,7 @@ async def use_link(request: Request) -> Response:
     """A session for a link that is fresh and unused."""
     begun = await logins.by_link(request, request.path_params["token"])
     if begun is not None:
-        return _in(request, begun, "/")
+        return entered(request, begun, "/")
     return page(request, "message.html", entry_models.link_gone(nobodys_show(request)), 401)
 
 
@@ -73,7 +73,7 @@ async def give_code(request: Request) -> Response:
     given = await fields(request)
     following, csrf = local(given.get("next")), given.get("csrf", "")
     begun = await logins.by_code(request, csrf, given.get("code", ""))
-    return _in(request, begun, following) if begun else _code(request, following, csrf, 401)
+    return entered(request, begun, following) if begun else _code(request, following, csrf, 401)
 
 
 async def log_out(request: Request) -> Response:
@@ -85,7 +85,7 @@ async def log_out(request: Request) -> Response:
     return response
 
 
-def _in(request: Request, begun: Begun, following: str) -> Response:
+def entered(request: Request, begun: Begun, following: str) -> Response:
     """On to the page that was wanted, or to the form for the code."""
     kept = {} if following == "/" else {"next": following}
     response = go("/login/code", **kept) if begun.pending else go(following)

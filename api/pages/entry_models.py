@@ -61,6 +61,22 @@ def link_gone(show: Show) -> Model:
     }
 
 
+def organization(show: Show, form: Mapping[str, Any], found: Iterable[Mapping[str, Any]] | None) -> Model:
+    """Whose log-in page to go to: `found` = the organizations for the address given."""
+    return {"title": show.text("provider.title"), "form": form, "found": list(found or ())}
+
+
+def not_vouched(show: Show) -> Model:
+    """The organization's own log-in let nobody in."""
+    text = show.text
+    return {
+        "title": text("provider.failed"),
+        "lines": [text("provider.failed-text")],
+        "href": "/login/organization",
+        "action": text("error.again"),
+    }
+
+
 def code(show: Show, form: Mapping[str, Any], next_path: str, csrf: str) -> Model:
     """The second step; `csrf` is of the log-in that waits for it."""
     return {"title": show.text("code.title"), "form": form, "next": next_path, "csrf": csrf}

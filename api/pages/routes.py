@@ -14,6 +14,7 @@ from api.pages import (
     hub_acts,
     hub_links,
     mco,
+    provider,
     room,
     watch,
 )
@@ -34,6 +35,10 @@ ROUTES: tuple[Route, ...] = (
     _page("POST", "/login/link", entry.ask_link, "log-in", ANYONE),
     _page("GET", "/login/link/{token}", entry.opened_link, "page", ANYONE),
     _page("POST", "/login/link/{token}", entry.use_link, "log-in", ANYONE),
+    _page("GET", "/login/organization", provider.form_page, "page", ANYONE),
+    _page("POST", "/login/organization", provider.find, "log-in", ANYONE),
+    _page("GET", "/login/organization/{id}", provider.leave, "log-in", ANYONE),
+    _page("GET", "/login/oidc", provider.arrive, "log-in", ANYONE),
     _page("GET", "/login/code", entry.code_page, "page", ANYONE),
     _page("POST", "/login/code", entry.give_code, "log-in", ANYONE),
     _page("POST", "/logout", entry.log_out, "log-out", EVERYONE),

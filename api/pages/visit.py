@@ -24,6 +24,7 @@ from api.reading import Position, decision_of, events_of, seen_of
 from api.referrals import explained, found_on
 from infra.postgres import queries
 from referrals.events import RoutingDecided
+from referrals.state import Referral
 
 SQL = queries("api.pages", "pages.sql")
 PAGE = 25
@@ -73,7 +74,7 @@ async def opened(request: Request, *kinds: str) -> Opened:
         view, kind = views.referral(principal, seen), views.kind_of(principal, seen)
         if view is None or (kinds and kind not in kinds):
             raise not_found()
-        events = await events_of(connection, principal, seen)
+        events = await events_of(connection, context(request).vault, principal, seen)
         explains = kind in ("sender", "hub")
         decision = decided(await decision_of(connection, seen.state.id)) if explains else None
     services = [h["service"] for h in view["hops"]]
@@ -93,7 +94,7 @@ def decided(stored: str | None) -> View | None:
 def visible(request: Request, rows: Iterable[asyncpg.Record]) -> list[View]:
     """Stored rows as the caller sees them."""
     principal = principal_of(request)
-    found = (views.referral(principal, seen_of(row)) for row in rows)
+    found = (views.referral(principal, seen_of(row, context(request).vault)) for row in rows)
     return [view for view in found if view is not None]
 
 
@@ -116,5 +117,5 @@ def cut(rows: list[asyncpg.Record], place: str | None = None) -> tuple[list[asyn
     """One page of rows asked for with one more, and where it ends; `place` = the column it is ordered by."""
     if len(rows) <= PAGE:
         return rows, None
-    last = seen_of(rows[PAGE - 1]).state
+    last = msgspec.json.decode(rows[PAGE - 1]["state"], type=Referral)
     return rows[:PAGE], Position(rows[PAGE - 1][place] if place else last.created_at, last.id)

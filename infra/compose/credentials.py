@@ -29,7 +29,10 @@ def wanted() -> dict[str, str]:
         "worker/match_key": new(32),
         "worker/audit_key": base64.b64encode(secrets.token_bytes(32)).decode(),
     }
+    vault_key = base64.b64encode(secrets.token_bytes(32)).decode()
+    files["admin/vault_key"] = vault_key
     for part in PARTS:
+        files[f"{part}/vault_key"] = vault_key
         files[f"{part}/kafka_password"] = new(32)
         files[f"{part}/database_url"] = f"postgresql://refex_{part}_login:{new(32)}@{DATABASE}"
     return files

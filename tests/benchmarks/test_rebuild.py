@@ -27,6 +27,7 @@ from tests.benchmarks import figures
 from tests.support.api import Api
 from tests.support.referrals import body
 from tests.support.story import tell
+from tests.support.vault import vault
 
 FACTS = int(os.environ.get("BENCH_FACTS", "100000"))
 GOAL_S = 120.0 * FACTS / 100_000
@@ -58,7 +59,7 @@ async def fill(api: Api) -> int:
             offsets[row["topic"]] = row["next_offset"]
         await owner.execute("insert into progress values ($1, 0, 0, 'c', 't')", f"intake.{CLINIC}")
         offsets[f"intake.{CLINIC}"] = 0
-        exchange = Exchange(connections)
+        exchange = Exchange(connections, vault())
         number = facts = 0
         while facts < FACTS:
             batch: list[Raw] = []

@@ -24,6 +24,7 @@ from stream_processors.exchange import Exchange
 from tests.support.api import Api
 from tests.support.referrals import body, service
 from tests.support.running import until
+from tests.support.vault import vault
 from tests.support.worker import Worker, two_workers
 
 pytestmark = pytest.mark.real
@@ -151,7 +152,7 @@ async def test_a_version_that_moved_is_not_overwritten(bench: Bench) -> None:
         async with bench.owner.transaction():
             await bench.owner.execute("lock table referral in share mode")
             write = asyncio.create_task(
-                Exchange(own).apply([Raw(INTAKE, 2, 0, record.key, record.value, now)])
+                Exchange(own, vault()).apply([Raw(INTAKE, 2, 0, record.key, record.value, now)])
             )
 
             async def waiting() -> bool:

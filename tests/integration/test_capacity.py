@@ -20,6 +20,7 @@ from stream_processors.decode import Raw
 from stream_processors.exchange import Exchange
 from tests.support.api import Api
 from tests.support.referrals import body, service
+from tests.support.vault import vault
 
 pytestmark = pytest.mark.real
 CLINIC = "clinic-a"
@@ -47,7 +48,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
     ):
         for partition in (0, 1):
             await owner.execute("insert into progress values ($1, $2, 0, 'c', 't')", TOPIC, partition)
-        yield Bench((Exchange(one), Exchange(two)), one, owner)
+        yield Bench((Exchange(one, vault()), Exchange(two, vault())), one, owner)
 
 
 async def states(bench: Bench, organization: str, number: int, at: datetime = NOW, **said: Any) -> None:

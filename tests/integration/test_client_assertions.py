@@ -20,6 +20,7 @@ from infra.settings import Settings
 from producers import signing
 from tests.support.api import SECRET, Api
 from tests.support.assertions import Forger, ec, key_set, rsa, signed
+from tests.support.vault import VAULT_KEY
 
 CLIENT = "clinic-a-signing"
 
@@ -68,7 +69,9 @@ async def test_an_assertion_serves_once_also_at_another_api_and_after_a_restart(
     text = forger(api).good()
     both = await asyncio.gather(*(ask(api, form(text)) for _ in range(8)))
     assert sorted(a.status_code for a in both) == [200] + [401] * 7
-    other = build(Settings(database_url=api.url, kafka_bootstrap="127.0.0.1:1"), api.broker)
+    other = build(
+        Settings(database_url=api.url, kafka_bootstrap="127.0.0.1:1", vault_key=VAULT_KEY), api.broker
+    )
     async with other.router.lifespan_context(other):
         transport = httpx.ASGITransport(other)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:

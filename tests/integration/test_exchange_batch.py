@@ -16,6 +16,7 @@ from stream_processors.decode import Raw
 from stream_processors.exchange import Exchange, is_transient
 from tests.support.api import Api
 from tests.support.referrals import body
+from tests.support.vault import vault
 
 pytestmark = pytest.mark.real
 CLINIC = "clinic-a"
@@ -37,7 +38,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
     async with Api(tmp_path_factory.mktemp("batch")) as api:
         async with await pool(api.url, "worker") as connections, api.owner() as owner:
             await owner.execute("insert into progress values ($1, 0, 0, 'cluster', 'topic')", TOPIC)
-            yield Bench(Exchange(connections), connections, owner)
+            yield Bench(Exchange(connections, vault()), connections, owner)
 
 
 def raw(number: int, offset: int | None = None) -> Raw:

@@ -20,6 +20,7 @@ from stream_processors.release import release
 from tests.support.api import Api
 from tests.support.logs import written
 from tests.support.referrals import body
+from tests.support.vault import vault
 
 pytestmark = pytest.mark.real
 CLINIC = "clinic-a"
@@ -63,7 +64,7 @@ class Bench(NamedTuple):
         await self.worker_applies()
 
     async def worker_applies(self) -> None:
-        exchange = Exchange(self.pool)
+        exchange = Exchange(self.pool, vault())
         while await release(exchange, self.pool):
             pass
 
@@ -85,7 +86,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
         async with await pool(api.url, "worker") as connections, api.owner() as owner:
             await owner.execute("insert into progress values ($1, 0, 0, 'cluster', 'topic')", TOPIC)
             await owner.execute(BOOM)
-            exchange = Exchange(connections, limits=Limits(in_row=0, share=0))
+            exchange = Exchange(connections, vault(), limits=Limits(in_row=0, share=0))
             yield Bench(exchange, connections, owner, [], api)
 
 
@@ -221,7 +222,7 @@ async def test_nothing_of_a_body_is_logged_or_kept_as_its_error(bench: Bench) ->
 
 
 async def test_a_bad_release_stops_the_partition_instead_of_emptying_it(bench: Bench) -> None:
-    exchange = Exchange(bench.pool, limits=Limits(in_row=5))
+    exchange = Exchange(bench.pool, vault(), limits=Limits(in_row=5))
     batch = bench.append([submit(f"BOOM-{n}") for n in range(40)])
     applied = await exchange.apply(batch)
     assert (applied.parked, applied.next_offsets) == (5, {PLACE: 5})

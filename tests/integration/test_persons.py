@@ -11,6 +11,7 @@ from referrals import ids
 from stream_processors import linker, persons
 from tests.support.api import PASSWORD, Api
 from tests.support.referrals import body
+from tests.support.vault import vault
 
 pytestmark = pytest.mark.real
 FLAG = "likely-duplicate"
@@ -31,7 +32,7 @@ async def compared(api: Api) -> int:
     """Let the linker look once at everybody who waits; how many it proposed."""
     async with api.owner() as owner:
         waiting = await owner.fetch(linker.SQL["waiting"], 100)
-        records = await linker.proposals(owner, [r["person_key"] for r in waiting])
+        records = await linker.proposals(owner, vault(), [r["person_key"] for r in waiting])
         await api.broker.send(records)
         await linker.done(owner, waiting)
         assert await owner.fetchval("select count(*) from person_unlinked") == 0

@@ -13,6 +13,7 @@ from stream_processors.poison import Limits, PoisonGuard
 from stream_processors.runs import runs
 from tests.integration.test_parking import CLINIC, MENDED, NOW, PLACE, TOPIC, Bench, submit
 from tests.integration.test_parking import bench as bench
+from tests.support.vault import vault
 
 pytestmark = pytest.mark.real
 RECORDS, AT_ONCE = 1000, 250
@@ -40,7 +41,7 @@ def poisons(name: str) -> dict[str, bytes | None]:
 
 async def deliver(bench: Bench, log: list[Raw]) -> bool:
     """As the inbox does it: read, admitted by the guard, written; whether it got to the end."""
-    exchange, guard = Exchange(bench.pool), PoisonGuard(Limits())
+    exchange, guard = Exchange(bench.pool, vault()), PoisonGuard(Limits())
     for start in range(0, len(log), AT_ONCE):
         read = runs(exchange.read(raw) for raw in log[start : start + AT_ONCE])
         kept, stops = guard.admit(read)

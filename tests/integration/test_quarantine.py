@@ -14,6 +14,7 @@ from stream_processors.exchange import Exchange
 from stream_processors.runs import consumed
 from stream_processors.trial import deadly
 from tests.support.api import Api
+from tests.support.vault import vault
 
 READER = "tests.support.deadly:read"
 TOPIC = "intake.clinic-a"
@@ -65,7 +66,7 @@ async def connections(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
 @pytest.mark.real
 async def test_a_quarantined_record_is_a_dead_letter_with_its_reason(connections: asyncpg.Pool) -> None:
     await connections.execute("insert into progress values ($1, 0, 0, 'c', 't')", TOPIC)
-    exchange = Exchange(connections)
+    exchange = Exchange(connections, vault())
     exchange.unread.add((TOPIC, 0, 1))
     applied = await exchange.apply(records(b"x", b"y"))
     assert applied.next_offsets == {(TOPIC, 0): 2}

@@ -20,6 +20,7 @@ from stream_processors.outbox import HEADER
 from stream_processors.relay import GROUPS, Relay
 from tests.support.api import Api
 from tests.support.referrals import body
+from tests.support.vault import vault
 
 pytestmark = pytest.mark.real
 CLINIC, TOPIC = "clinic-a", "intake.clinic-a"
@@ -81,7 +82,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
         async with await pool(api.url, "worker") as connections, api.owner() as owner:
             for partition in (0, 1):
                 await owner.execute("insert into progress values ($1, $2, 0, 'c', 't')", TOPIC, partition)
-            exchange = Exchange(connections)
+            exchange = Exchange(connections, vault())
             submitted = envelope.submitted(
                 Said(ids.event_id(CLINIC, "s"), CLINIC, NOW), check.submission(body(), NOW)
             )

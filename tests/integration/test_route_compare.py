@@ -14,6 +14,7 @@ from infra.postgres import connect
 from referrals.wanted import Policy, policy
 from tests.support.api import Api
 from tests.support.referrals import service
+from tests.support.vault import vault
 
 pytestmark = pytest.mark.real
 PERSONAL = ("Synthetic", "Test St", "1980-02-01", "555 0100", "P-1")
@@ -53,7 +54,7 @@ async def everything(owner: asyncpg.Connection) -> list[str]:
 
 
 async def test_the_same_policy_moves_nobody(api: Api) -> None:
-    found = await compare(api.url, policy(), 100)
+    found = await compare(api.url, vault(), policy(), 100)
     assert (found.referrals, found.elsewhere, found.unreadable, found.examples) == (6, 0, 0, ())
 
 
@@ -63,7 +64,7 @@ async def test_another_policy_moves_those_it_would_and_changes_nothing(
     async with api.owner() as owner:
         before = await everything(owner)
         # the row assured last is punished instead of preferred
-        found = await compare(api.url, other(tmp_path, freshness=-5.0, trust=-5.0), 100)
+        found = await compare(api.url, vault(), other(tmp_path, freshness=-5.0, trust=-5.0), 100)
         assert await everything(owner) == before
     assert (found.policy, found.other, found.referrals, found.elsewhere) == (
         policy().version,
@@ -80,7 +81,7 @@ async def test_another_policy_moves_those_it_would_and_changes_nothing(
 
 
 async def test_only_the_newest_are_decided_again(api: Api) -> None:
-    found: Compared = await compare(api.url, policy(), 2)
+    found: Compared = await compare(api.url, vault(), policy(), 2)
     assert found.referrals == 2
 
 

@@ -6,12 +6,17 @@ advice only (loads, standings, likely duplicates) is given to it again; what it 
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from random import Random
 from typing import Any, NamedTuple
 from unittest.mock import patch
 from uuid import UUID
 
 import msgspec
+from msgspec import structs
 
+from infra.vault.cipher import NOTE, PLAIN, SUBMISSION, Erased
+from infra.vault.vault import COLUMNS, Keyring, Row
+from referrals.duplicates import Earlier, People
 from referrals.placing import World
 from referrals.standing import Standings
 from stream_processors import exchange, service_record, store
@@ -21,9 +26,11 @@ from stream_processors.journal import Journal
 from stream_processors.work import Loaded, Work
 from stream_processors.writes import Writes
 from tests.simulation import scene
-from tests.simulation.database import Committed, Row
+from tests.simulation.database import Committed
+from tests.simulation.database import Row as Columns
 from tests.simulation.run import Outcome
 
+NOBODY = UUID(int=0)
 Records = Sequence[Arrival | Poison]
 APART = frozenset({"changed_in", "barrier", "sent_at", "topic_id", "cluster_id", "stopped", "held"})
 SAME = (
@@ -41,6 +48,7 @@ SAME = (
     *("service_record", "service_capacity", "rejected_command", "dead_letter", "delivery", "lane"),
     *("directory_version", "directory_change"),
 )
+SUBMITTED = ("referral-received", "referral-amended")
 JSON = frozenset({"state", "routing", "body", "decision", "record"})
 
 
@@ -90,12 +98,24 @@ async def apply(connection: Any, seen: Seen, records: Records) -> None:
     """One batch in one transaction, by the product's own load, decisions and save."""
     async with connection.transaction():
         lanes = await store.lock_lanes(connection, {r.lane for r in records})
-        loaded = await store.load(connection, lanes, records, scene.MATCH_SECRET)
-        work = Work(loaded._replace(people=seen.loaded.people, helps=seen.loaded.helps), seen.world)
+        vault = scene.vault(Random(len(records)))
+        loaded = await store.load(connection, lanes, records, scene.MATCH_SECRET, vault)
+        people = _plain(seen.loaded)
+        work = Work(loaded._replace(people=people, helps=seen.loaded.helps), seen.world)
         work.apply(records)
         await service_record.hold(connection, work.told.taken)
         async with Writes(connection) as writes:
             await store.save(connection, writes, Journal(writes), work, scene.WEBHOOKS)
+
+
+def _plain(loaded: Loaded) -> People:
+    """What the batch saw of earlier referrals, as whoever reads it in another database can open it."""
+
+    def content(one: Earlier) -> bytes:
+        return PLAIN + loaded.keys.open(one.sealed, SUBMISSION, one.referral)
+
+    earlier = loaded.people.earlier.items()
+    return loaded.people._replace(earlier={id: structs.replace(e, sealed=content(e)) for id, e in earlier})
 
 
 async def again(outcome: Outcome, connection: Any, read: Callable[[Records], Awaitable[Records]]) -> None:
@@ -105,16 +125,33 @@ async def again(outcome: Outcome, connection: Any, read: Callable[[Records], Awa
             await apply(connection, seen, await read(seen.records))
 
 
-def comparable(tables: Mapping[str, Iterable[Row]]) -> dict[str, list[str]]:
+def comparable(tables: Mapping[str, Iterable[Columns]]) -> dict[str, list[str]]:
     """Rows as text that does not depend on who keeps them."""
-    return {name: sorted(_text(row) for row in tables[name]) for name in SAME}
+    kept = {row["person_key"]: Row(*(row[c] for c in COLUMNS)) for row in tables["person_key"]}
+    keys = Keyring(scene.vault(Random(0)), kept)
+    return {name: sorted(_text(_opened(keys, row)) for row in tables[name]) for name in SAME}
 
 
-def _text(row: Row) -> str:
-    return repr({key: _plain(key, row[key]) for key in sorted(row) if key not in APART})
+def _opened(keys: Keyring, row: Columns) -> Columns:
+    """Sealed parts as whoever has the keys reads them: they are never sealed twice alike."""
+    kind = row.get("kind", "referral")
+    id = row["stream_id"] if "stream_id" in row else row.get("id", NOBODY)
+    found = {}
+    for column in {"sealed", "outcome_sealed"} & row.keys():
+        outcome = column == "outcome_sealed" or row.get("type", "referral-received") not in SUBMITTED
+        part = (NOTE if outcome else SUBMISSION) if kind == "referral" else kind
+        try:
+            found[column] = keys.open(row[column], part, id)
+        except Erased:
+            found[column] = b"erased"
+    return {**row, **found}
 
 
-def _plain(key: str, value: Any) -> Any:
+def _text(row: Columns) -> str:
+    return repr({key: _as_text(key, row[key]) for key in sorted(row) if key not in APART})
+
+
+def _as_text(key: str, value: Any) -> Any:
     if key in JSON or (key == "data" and isinstance(value, str)):
         return None if value is None else repr(_sorted(msgspec.json.decode(value)))
     return [str(one) for one in value] if isinstance(value, list) else str(value)

@@ -31,6 +31,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "service_record": ("service", "tenant"),
     "service_capacity": ("service", "tenant", "version"),
     "person_lock": ("person_key",),
+    "person_key": ("person_key",),
+    "key_encryption_key": ("id",),
     "person_consent": ("consent",),
     "person_match": ("key", "person_key"),
     "person_unlinked": ("person_key",),

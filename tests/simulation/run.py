@@ -30,6 +30,7 @@ from tests.simulation import faults, scene
 from tests.simulation import statements_audit as _4  # noqa: F401
 from tests.simulation import statements_progress as _1  # noqa: F401
 from tests.simulation import statements_store as _2  # noqa: F401
+from tests.simulation import statements_vault as _5  # noqa: F401
 from tests.simulation import statements_world as _3  # noqa: F401
 from tests.simulation.database import Database
 from tests.simulation.log import Consumer, Log, Producer
@@ -123,7 +124,7 @@ async def _run(
     random = Random(f"run {seed}")
     programs = Supervisor(loop, random)
     for name in WORKERS:
-        programs.run(name, partial(_worker, database))
+        programs.run(name, partial(_worker, database, Random(f"keys {seed} {name}")))
     programs.run("relays", _relays)
     programs.run("timers", lambda process: Timers("simulated", LOGIN).run())
     ahead: list[str] = []
@@ -152,9 +153,9 @@ def _ahead(database: Database, found: list[str], place: TopicPartition, offset: 
         found.append(f"L8 {place.topic}/{place.partition}: Kafka is told {offset}, the row is {row}")
 
 
-async def _worker(database: Database, process: Process) -> None:
+async def _worker(database: Database, keys: Random, process: Process) -> None:
     connections: Any = Pool(database, process)
-    step = exchange.Exchange(connections, scene.MATCH_SECRET)
+    step = exchange.Exchange(connections, scene.vault(keys), scene.MATCH_SECRET)
     await Inbox(LOGIN, connections, step, 0, limits=NEVER).run()
 
 

@@ -1,9 +1,12 @@
 """Who takes part in every run: two clinics, five CBOs with a service each, a hub; and the topics between them."""
 
+from random import Random
 from typing import Any
 from uuid import UUID
 
 from avro_schemas import topics
+from infra.vault.kms import LocalKms
+from infra.vault.vault import Vault
 from producers.envelope import Record as Sent
 from producers.envelope import Said, service_changed
 from referrals import ids
@@ -22,6 +25,7 @@ COUNTED = {"food-a": 1, "food-b": 2}
 """Services of so few places that they are raced for."""
 DOMAINS = dict.fromkeys(CBOS, "food-insecurity") | {"ride-a": "transportation-insecurity"}
 MATCH_SECRET = b"the same in every worker of a run"
+KEK = b"wraps the keys of all processes!"
 PARTITIONS = 2
 
 
@@ -54,6 +58,11 @@ def topic_names() -> list[str]:
     """Every topic of the run, consumed or published."""
     intake = [topics.intake(clinic) for clinic in CLINICS]
     return [*intake, *topics.shared(), *map(topics.feedback, sorted(HEARS))]
+
+
+def vault(random: Random) -> Vault:
+    """The persons' keys as one process reaches them; another process makes others, wrapped by the same key."""
+    return Vault(LocalKms([KEK], random.randbytes), random.randbytes)
 
 
 def places() -> dict[str, Place]:

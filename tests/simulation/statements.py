@@ -24,7 +24,7 @@ FILES = (
     ),
     *("service_record.sql", "world.sql", "relay.sql", "timers.sql"),
 )
-PLACES = (*((PACKAGE, file) for file in FILES), ("infra.audit", "audit.sql"))
+PLACES = (*((PACKAGE, file) for file in FILES), ("infra.audit", "audit.sql"), ("infra.vault", "vault.sql"))
 Handler = Callable[..., Any]
 DESCRIBED: dict[tuple[str, str], Callable[[str], Handler]] = {}
 

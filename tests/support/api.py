@@ -33,6 +33,7 @@ from referrals.words import OrganizationType
 from stream_processors.decode import Raw
 from stream_processors.exchange import Exchange
 from tests.support.referrals import body, service
+from tests.support.vault import VAULT_KEY, vault
 
 ORGANIZATIONS = {
     "clinic-a": "clinic",
@@ -127,9 +128,9 @@ class Api:
         await migrate(self.url)
         await self._fill()
         writer = await self._stack.enter_async_context(await pool(self.url, "worker"))
-        self.broker.exchange = Exchange(writer)
+        self.broker.exchange = Exchange(writer, vault())
         await self._offer()
-        settings = Settings(database_url=self.url, kafka_bootstrap="127.0.0.1:1")
+        settings = Settings(database_url=self.url, kafka_bootstrap="127.0.0.1:1", vault_key=VAULT_KEY)
         self.app = build(settings, self.broker)
         await self._stack.enter_async_context(self.app.router.lifespan_context(self.app))
         return self

@@ -97,7 +97,7 @@ def _drawn(operation: Any, mode: GenerationMode, number: int, seeded: int) -> li
 async def sent(
     api: Api, found: Sequence[Case[Any]], people: Sequence[Who], ids: Sequence[str], seeded: int
 ) -> list[Fuzzed]:
-    """Send them all, two of three by somebody whose type may; ids that there are stand in most paths."""
+    """Send them all, three of four by somebody whose type may; ids that there are stand in most paths."""
     drawn = random.Random(seeded)
     transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=BASE) as http:
@@ -105,8 +105,8 @@ async def sent(
 
 
 def _caller(case: Case[Any], people: Sequence[Who], drawn: random.Random) -> Who:
-    types = case.operation.definition.raw["x-principals"]
-    fitting = [who for who in people if who.type in types] or list(people)
+    described = case.operation.definition.raw
+    fitting = [who for who in people if who.whole and who.type in described["x-principals"]] or list(people)
     return drawn.choice(fitting if drawn.random() < 0.75 else list(people))
 
 

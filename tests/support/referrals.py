@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from producers.envelope import open_submission, seal
+from producers.envelope import open_plain, seal
 from referrals import check, ids
 from referrals import commands as c
 from referrals import events as e
@@ -79,7 +79,7 @@ def world(*services: Service, loads: dict[str, int] | None = None) -> World:
         "bay-community-plan": "mco",
     }
     kinds |= {s.organization: "cbo" for s in services}
-    return World(Directory(1, services, places), loads or {}, kinds, "hub", seal, open_submission)
+    return World(Directory(1, services, places), loads or {}, kinds, "hub", seal, open_plain)
 
 
 REFERRAL = ids.referral_id("clinic", "R-1")

@@ -12,13 +12,14 @@ from producers.envelope import Record
 from stream_processors.decode import Raw
 from stream_processors.exchange import Exchange, is_transient
 from tests.support.api import Api
+from tests.support.vault import vault
 
 
 class Worker:
     """One exchange that reads partitions of its own, as a worker does; a deadlock or a lost race is tried again."""
 
     def __init__(self, connections: asyncpg.Pool, partition: int, match_secret: bytes | None = None) -> None:
-        self._exchange = Exchange(connections, match_secret)
+        self._exchange = Exchange(connections, vault(), match_secret)
         self._partition = partition
         self._offsets: dict[str, int] = {}
 

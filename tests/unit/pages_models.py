@@ -88,7 +88,12 @@ def _front(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
             entry_models.enrolment(show, form({}), says or "ABCD EFGH", says or "otpauth://totp/x"),
             entry_models.enrolment(show, form({}, {"code": "wrong"}), "", ""),
         ],
+        "login_organization.html": [
+            entry_models.organization(show, form({"email": says}, {"email": "wrong"}), None),
+            entry_models.organization(show, form({}), [{"tenant": "x", "name": says or "Org"}]),
+        ],
         "message.html": [
+            entry_models.not_vouched(show),
             entry_models.link_asked(show),
             entry_models.link_gone(show),
             *(front_models.message(show.text, key) for key in ("404", "403", "csrf", "503", "999")),

@@ -32,6 +32,7 @@ from stream_processors.members import member_keys
 from stream_processors.outbox import outputs
 from stream_processors.work import Loaded, Work
 from tests.support.referrals import NOW, body, service, world
+from tests.support.vault import ring
 
 DAY = date(2026, 11, 2)
 FIRST = date(2026, 1, 1)
@@ -162,7 +163,7 @@ def played(*records: Record) -> Work:
     plans = {GOLDEN: "mco", VALLEY: "mco"}
     whole = world(service("pantry"))
     whole = whole._replace(organizations=dict(whole.organizations) | plans)
-    work = Work(Loaded({}, {}, {}, dict.fromkeys(range(ids.LANES), 0)), whole)
+    work = Work(Loaded({}, {}, {}, dict.fromkeys(range(ids.LANES), 0), ring()), whole)
     for number, record in enumerate(records):
         work = _batch(work, record, number)
         for spell_fact in [w for w in work.history if w.kind == "coverage"]:
@@ -174,7 +175,7 @@ def _batch(before: Work, record: Record, number: int) -> Work:
     found: list[Arrival | Poison] = [read(Raw(record.topic, 0, number, record.key, record.value, NOW))]
     assert isinstance(found[0], Arrival), found
     keys = member_keys(found, SECRET)
-    loaded = Loaded({}, before.referrals, before.streams, before.lanes, members=keys)
+    loaded = Loaded({}, before.referrals, before.streams, before.lanes, before.keys, members=keys)
     work = Work(loaded, before.world)
     work.apply(found)
     return work
@@ -240,7 +241,8 @@ def test_a_spell_is_recorded_without_the_members_number_in_the_clear() -> None:
     work = played(covers(GOLDEN, FIRST))
     for (kind, _), stream in work.streams.items():
         assert "M-1" not in msgspec.json.encode(stream.data).decode(), kind
-    assert b"M-1" in work.streams["coverage", SPELL_ID].sealed
+    sealed = work.streams["coverage", SPELL_ID].sealed
+    assert b"M-1" not in sealed and b"M-1" in work.keys.open(sealed, "coverage", SPELL_ID)
 
 
 def test_another_member_under_the_same_spell_is_refused() -> None:

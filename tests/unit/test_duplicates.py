@@ -21,6 +21,7 @@ from stream_processors.decode import Arrival, Poison, Raw, read
 from stream_processors.outbox import outputs
 from stream_processors.work import Loaded, Work
 from tests.support.referrals import NOW, body, service, world
+from tests.support.vault import ring
 
 SECRET = b"synthetic"
 PERSON = body()["person"]
@@ -49,7 +50,8 @@ def done(*made: Record, days: int = 0, linked: dict[UUID, frozenset[UUID]] | Non
     }
     people = duplicates.People(keys=keys, linked=linked or {})
     work = Work(
-        Loaded({}, {}, {}, dict.fromkeys((r.lane for r in found), 0), people=people), world(service("pantry"))
+        Loaded({}, {}, {}, dict.fromkeys((r.lane for r in found), 0), ring(), people=people),
+        world(service("pantry")),
     )
     work.apply(list[Arrival | Poison](found))
     return work

@@ -14,6 +14,7 @@ from stream_processors.fold import LogRow, fold
 from stream_processors.projections import PROJECTIONS
 from stream_processors.work import Loaded, Work, Written
 from tests.support.referrals import NOW, REFERRAL, body, service, world
+from tests.support.vault import ring
 
 BY_TABLE = {p.table: p for p in PROJECTIONS}
 
@@ -35,7 +36,7 @@ def batch() -> Work:
     ]
     at = datetime(2026, 11, 2, 18, tzinfo=UTC)
     found = [read(Raw(r.topic, 0, n, r.key, r.value, at)) for n, r in enumerate(made)]
-    work = Work(Loaded({}, {}, {}, dict.fromkeys((r.lane for r in found), 0)), world(pantry))
+    work = Work(Loaded({}, {}, {}, dict.fromkeys((r.lane for r in found), 0), ring()), world(pantry))
     assert all(isinstance(r, Arrival) for r in found)
     work.apply(found)
     return work

@@ -2,16 +2,18 @@
 
 from uuid import UUID, uuid4
 
+import pytest
+
 from producers import envelope
-from producers.envelope import open_submission
-from referrals import check
+from referrals import check, duplicates
 from referrals.duplicates import People
-from referrals.matching import match_keys
-from referrals.submission import Submission
+from referrals.matching import Agreement, agreement, match_keys
+from referrals.submission import Person
 from stream_processors.near import MOST, Near
 from stream_processors.work import Loaded, Work
 from tests.support.load import synthetic
 from tests.support.referrals import NOW, service, world
+from tests.support.vault import ring
 from tests.unit.test_work import records, said
 
 
@@ -25,13 +27,13 @@ def test_of_each_key_the_newest_few_are_found() -> None:
     assert near[key][-1] == ids[-1]
 
 
-def test_a_batch_of_one_name_opens_few_records_for_each() -> None:
-    number, opened = 3 * MOST, 0
+def test_a_batch_of_one_name_compares_few_records_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    number, compared = 3 * MOST, 0
 
-    def counting(sealed: bytes) -> Submission:
-        nonlocal opened
-        opened += 1
-        return open_submission(sealed)
+    def counting(one: Person, other: Person) -> Agreement | None:
+        nonlocal compared
+        compared += 1
+        return agreement(one, other)
 
     made, keys = [], dict[tuple[str, UUID], tuple[UUID, ...]]()
     for n in range(number):
@@ -39,8 +41,10 @@ def test_a_batch_of_one_name_opens_few_records_for_each() -> None:
         made.append(envelope.submitted(event, submission))
         keys["clinic", event.event_id] = match_keys(submission.person, b"k" * 32)
     found = records(*made)
-    loaded = Loaded(seen={}, referrals={}, streams={}, lanes={r.lane: 0 for r in found}, people=People(keys))
-    work = Work(loaded, world(service("pantry"))._replace(open=counting))
+    monkeypatch.setattr(duplicates, "agreement", counting)
+    lanes = {r.lane: 0 for r in found}
+    loaded = Loaded(seen={}, referrals={}, streams={}, lanes=lanes, keys=ring(), people=People(keys))
+    work = Work(loaded, world(service("pantry")))
     work.apply(found)
     assert len(work.referrals) == number
-    assert 0 < opened <= number * (MOST + 1)
+    assert 0 < compared <= number * (MOST + 1)

@@ -18,6 +18,7 @@ from stream_processors.decode import Raw, read
 from stream_processors.work import Loaded, Work
 from tests.support.referrals import NOW, REFERRAL, body, service, submit, world
 from tests.support.referrals import envelope as said_by
+from tests.support.vault import ring
 
 NEED = (ids.person_key("clinic", "P-1"), "food-insecurity")
 OTHER = uuid4()
@@ -74,7 +75,9 @@ def test_a_later_record_of_the_batch_sees_who_has_accepted_an_earlier_one() -> N
         envelope.submitted(said("clinic", "3"), check.submission(body("R-2"), NOW)),
     ]
     arrivals = [read(Raw(r.topic, 0, n, r.key, r.value, NOW)) for n, r in enumerate(records)]
-    work = Work(Loaded({}, {}, {}, dict.fromkeys((a.lane for a in arrivals), 0)), world(service("pantry")))
+    work = Work(
+        Loaded({}, {}, {}, dict.fromkeys((a.lane for a in arrivals), 0), ring()), world(service("pantry"))
+    )
     work.apply(arrivals)
     flags = {r.sender_referral_id: r.flags for r in work.referrals.values()}
     assert "already-receiving" not in flags["R-1"] and "already-receiving" in flags["R-2"]

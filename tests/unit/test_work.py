@@ -17,6 +17,7 @@ from referrals.words import ReferralStatus
 from stream_processors.decode import Arrival, Poison, Raw, read
 from stream_processors.work import Loaded, Work
 from tests.support.referrals import NOW, REFERRAL, body, service, world
+from tests.support.vault import ring
 
 PANTRY = service("pantry")
 
@@ -33,7 +34,12 @@ def records(*made: Record) -> list[Arrival | Poison]:
 def done(found: list[Arrival | Poison], **loaded: Any) -> Work:
     lanes = dict.fromkeys((r.lane for r in found), 40)
     work = Work(
-        Loaded(**({"seen": {}, "referrals": {}, "streams": {}, "lanes": lanes} | loaded)), world(PANTRY)
+        Loaded(
+            **dict[str, Any](
+                {"seen": {}, "referrals": {}, "streams": {}, "lanes": lanes, "keys": ring()} | loaded
+            )
+        ),
+        world(PANTRY),
     )
     work.apply(found)
     return work

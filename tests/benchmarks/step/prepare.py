@@ -24,6 +24,7 @@ from stream_processors.exchange import Exchange
 from stream_processors.runs import runs
 from tests.benchmarks.step import workload
 from tests.support.engine import make_topic
+from tests.support.vault import vault
 
 PARTITIONS = 4
 BATCH = 1000
@@ -63,7 +64,7 @@ async def filled(url: str, sizes: Sizes, seed: int) -> list[Record]:
     owner = await asyncpg.connect(url)
     async with await pool(url, "worker") as connections:
         await organizations(owner, sorted({s.organization for s in services}))
-        exchange, source = Exchange(connections, SECRET), "preparation"
+        exchange, source = Exchange(connections, vault(), SECRET), "preparation"
         await owner.execute("insert into progress values ($1, 0, 0, 'none', 'none')", source)
         offset = 0
         for records in (workload.described(services), workload.submissions(0, sizes.before, seed)):

@@ -20,6 +20,7 @@ from stream_processors.inbox import Inbox
 from tests.benchmarks.engine.task import task
 from tests.benchmarks.step.prepare import SECRET
 from tests.benchmarks.step.workload import Batch, Statement
+from tests.support.vault import vault
 
 WRITES = re.compile(r"\b(insert|update|delete)\b")
 
@@ -59,7 +60,7 @@ async def main(keep: str | None) -> None:
         async with asyncpg.create_pool(
             run.dsn, min_size=1, max_size=4, server_settings=settings, connection_class=kind
         ) as connections:
-            exchange = Exchange(connections, SECRET)
+            exchange = Exchange(connections, vault(), SECRET)
             heap.settle()
             await Inbox(run.login, connections, exchange, 0).run()
 

@@ -15,8 +15,9 @@ from api import views
 from api.principal import Principal
 from avro_schemas import topics
 from infra.places import places
+from infra.vault.cipher import NOTE, PLAIN, SUBMISSION
 from producers import envelope
-from producers.envelope import Said, open_submission, seal, unseal
+from producers.envelope import Said, open_plain, open_submission, seal
 from referrals import ids
 from referrals.capacity import with_room
 from referrals.commands import Submit
@@ -27,6 +28,7 @@ from referrals.matching import match_keys
 from referrals.placing import World
 from referrals.standing import Standings
 from referrals.state import Referral
+from referrals.submission import Submission
 from referrals.words import TERMINAL
 from stream_processors import rows
 from stream_processors.consents import Held
@@ -37,6 +39,7 @@ from stream_processors.work import Loaded, Work, Written
 from tests.support.journeys.saying import SAID
 from tests.support.journeys.stories import Step, Story
 from tests.support.journeys.telling import Fact, dated, duration, named
+from tests.support.vault import ring
 
 CLOCK = "clock"
 SECRET = b"journeys"
@@ -56,7 +59,7 @@ class InMemory:
         self._services = story.services()
         self._standings = Standings()
         self._offset = 0
-        self._work = self._batch(Loaded({}, {}, {}, dict.fromkeys(range(ids.LANES), 0)), {})
+        self._work = self._batch(Loaded({}, {}, {}, dict.fromkeys(range(ids.LANES), 0), ring()), {})
 
     def play(self, step: Step) -> None:
         """Apply one step."""
@@ -117,6 +120,10 @@ class InMemory:
         """The referral as it stands."""
         return self._work.referrals[self.story.referral(name)]
 
+    def submission(self, state: Referral) -> Submission:
+        """What was last sent of it."""
+        return open_submission(PLAIN + self._work.keys.open(state.sealed, SUBMISSION, state.id))
+
     def seen(self, who: str, name: str) -> dict[str, Any] | None:
         """The referral as a party sees it, in the words of the story; None when it does not exist for them."""
         state = self._work.referrals.get(self.story.referral(name))
@@ -124,8 +131,8 @@ class InMemory:
             return None
         stored = views.Seen(
             state,
-            open_submission(state.sealed),
-            unseal(state.outcome_sealed).decode() or None,
+            self.submission(state),
+            self._work.keys.open(state.outcome_sealed, NOTE, state.id).decode() or None,
             state.id in self._reviewed,
             self._work.consents.get(state.person_key, {}),
             self.now,
@@ -148,6 +155,7 @@ class InMemory:
             before.referrals,
             before.streams,
             before.lanes,
+            before.keys,
             before.tombstones,
             People(keys, before.near, before.earlier),
             member_keys(found, SECRET),
@@ -162,9 +170,7 @@ class InMemory:
         directory = Directory(self._offset, services, places())
         organizations = self.story.stage.organizations
         hub = next(id for id, kind in organizations.items() if kind == "hub")
-        return Work(
-            loaded, World(directory, loads, organizations, hub, seal, open_submission, self._standings)
-        )
+        return Work(loaded, World(directory, loads, organizations, hub, seal, open_plain, self._standings))
 
     def _principal(self, who: str) -> Principal:
         return Principal(

@@ -14,7 +14,7 @@ from api.bodies import AuthorizationBody, ResponseBody
 from api.submitting import merge
 from avro_schemas import topics
 from producers import envelope
-from producers.envelope import Record, open_submission
+from producers.envelope import Record
 from producers.publisher import event_id
 from referrals import check, ids
 from stream_processors import rows
@@ -42,7 +42,7 @@ def _submit(play: "InMemory", step: Step, content: dict[str, Any]) -> list[Recor
 
 
 def _amend(play: "InMemory", step: Step, content: dict[str, Any]) -> list[Record]:
-    known = msgspec.to_builtins(open_submission(play.state(step.referral).sealed))
+    known = msgspec.to_builtins(play.submission(play.state(step.referral)))
     amended = check.submission(merge(known, content), play.now)
     return [envelope.submitted(play.said(step), amended, _topic(step))]
 

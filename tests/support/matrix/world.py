@@ -15,6 +15,7 @@ from stream_processors import linker
 from tests.support.api import Api
 from tests.support.matrix import canaries
 from tests.support.matrix.canaries import Canaries
+from tests.support.vault import vault
 
 SIDES = {"a": ("clinic-a", "golden-health-plan", "food-a"), "b": ("clinic-b", "valley-care-plan", "food-b")}
 HUB, OPERATOR, NETWORK = "hub", "operator", "network"
@@ -165,7 +166,7 @@ class World:
             await self.api.submitted(clinic, person=person | {"phone": "+1 510 555 0100"}, **paid)
         async with self.api.owner() as owner:
             waiting = await owner.fetch(linker.SQL["waiting"], 100)
-            records = await linker.proposals(owner, [r["person_key"] for r in waiting])
+            records = await linker.proposals(owner, vault(), [r["person_key"] for r in waiting])
             await self.api.broker.send(records)
             await linker.done(owner, waiting)
             rows = await owner.fetch("select id::text as id from stream where kind = 'person-link'")
