@@ -28,6 +28,8 @@ OTHERWISE: dict[str, set[int]] = {
     "POST /oauth/token": {401},
     "POST /login": {401},
     "POST /login/link/{token}": {401},
+    "GET /login/oidc": {401},
+    "GET /login/organization/{id}": {401},
     "GET /login/code": {303},
     "POST /login/code": {303, 401, 403},
     "GET /readyz": {503},
