@@ -171,6 +171,7 @@ class Inbox(Generic[T]):
                 client_id=self._membership.name,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
+                isolation_level="read_committed",  # what a sender took back was never said
                 partition_assignment_strategy=[RangePartitionAssignor],
                 session_timeout_ms=10_000,
                 heartbeat_interval_ms=3_000,

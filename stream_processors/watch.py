@@ -88,7 +88,9 @@ class Watch:
     async def _ends(
         self, places: Collection[TopicPartition]
     ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
-        consumer = AIOKafkaConsumer(**self._login.aiokafka(), enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(
+            **self._login.aiokafka(), enable_auto_commit=False, isolation_level="read_committed"
+        )
         await consumer.start()
         try:
             return await consumer.beginning_offsets(places), await consumer.end_offsets(places)

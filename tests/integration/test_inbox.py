@@ -22,7 +22,8 @@ from stream_processors.runs import Consumed, Place, Run
 from tests.support.engine import login_of, make_topic
 
 pytestmark = pytest.mark.real
-TOPIC, TRANSACTIONS, EACH = "holes", 6, 1500
+TOPIC, TRANSACTIONS, EACH, TAKEN_BACK = "holes", 6, 1500, 40
+END = TRANSACTIONS * (EACH + 1) + TAKEN_BACK + 1
 SEEN = "select next_offset as next, (select count(*) from tally) as n from progress"
 
 
@@ -70,13 +71,16 @@ async def services(cache_dir: Path) -> AsyncIterator[EmbeddedServices]:
 
 
 async def fill(login: KafkaLogin) -> None:
-    """Every transaction ends with a marker: an offset that no consumer is ever given."""
+    """Every transaction ends with a marker: an offset that no consumer is ever given. The last is taken back."""
     producer = AIOKafkaProducer(**login.aiokafka(), transactional_id="holes")
     await producer.start()
     try:
         for _ in range(TRANSACTIONS):
             async with producer.transaction():
                 await asyncio.gather(*[await producer.send(TOPIC, b"x", partition=0) for _ in range(EACH)])
+        await producer.begin_transaction()
+        await asyncio.gather(*[await producer.send(TOPIC, b"x", partition=0) for _ in range(TAKEN_BACK)])
+        await producer.abort_transaction()
     finally:
         await producer.stop()
 
@@ -93,11 +97,9 @@ async def test_nothing_behind_a_hole_is_skipped_by_the_batch_read_ahead(services
         running = asyncio.create_task(Inbox(login, connections, tally, 0, f"^{TOPIC}$").run())
         try:
             async with asyncio.timeout(60):
-                while (seen := await owner.fetchrow(SEEN)) is None or seen["next"] < TRANSACTIONS * (
-                    EACH + 1
-                ):
+                while (seen := await owner.fetchrow(SEEN)) is None or seen["next"] < END:
                     await asyncio.sleep(0.1)
-                    assert seen is None or seen["next"] <= seen["n"] + TRANSACTIONS, (
+                    assert seen is None or seen["next"] <= seen["n"] + END - TRANSACTIONS * EACH, (
                         "records were stepped over"
                     )
                     assert not running.done()

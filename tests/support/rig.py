@@ -31,7 +31,7 @@ from tests.support.running import RunningExchange, until
 from tests.support.traffic import AWAY, Traffic, now
 
 SEED = int(os.environ.get("CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
-JUDGED = ("L1", "L2", "L3", "L4", "L5", "L7", "L8")
+JUDGED = ("L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8")
 HOOKED = "harvest-food-bank"
 BURIED = """
 select topic, reason, count(*) as n from dead_letter
