@@ -17,6 +17,7 @@ from api.audit import Audit
 from api.changes import Changes
 from api.database import Database
 from api.descriptions import Descriptions
+from api.intake import Intake
 from api.key_sets import KeySets
 from api.limits import Limits
 from api.mail import Mail
@@ -81,6 +82,7 @@ class Context:
         self.descriptions = Descriptions()
         self.recent = Recent()
         self.vault = vault_of(settings)
+        self.intake = Intake(database)
 
     @property
     def secure(self) -> bool:

@@ -73,6 +73,7 @@ def said(
         occurred_at=occurred_at or asked.at,
         user=principal.user,
         channel=channel or principal.channel,
+        session=context(request).intake.session,
     )
 
 

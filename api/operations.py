@@ -3,10 +3,12 @@
 Comes in: probes and readers. Goes out: short answers without personal data. Liveness must never touch anything.
 """
 
+import base64
 import html
 import importlib
 import importlib.metadata
 import ipaddress
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -20,6 +22,7 @@ from api.problems import Problem
 from infra.reachable import OK
 
 NAME = "referral-exchange"
+ALGORITHM = "X25519-HKDF-SHA256-AES256GCM"
 
 
 async def livez(request: Request) -> Response:
@@ -81,6 +84,21 @@ async def me(request: Request) -> Response:
             "role": p.role,
             "scopes": sorted(p.scopes),
             "expires_at": p.expires_at,
+        }
+    )
+
+
+async def intake_key(request: Request) -> Response:
+    """The exchange's key of today, for producers to seal personal data to, and until when."""
+    found = context(request).intake.key
+    if found is None or found.until < datetime.now(UTC):
+        raise Problem("away", "there is no key of today yet; is a worker running? try again")
+    return answer(
+        {
+            "id": found.id.hex(),
+            "algorithm": ALGORITHM,
+            "public_key": base64.b64encode(found.public).decode(),
+            "use_until": found.until,
         }
     )
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from cli.common import Exchange, find, json_option, note, print_json, run, wants_json
 from infra.postgres import connect, queries
+from infra.vault import intake
 from infra.vault.vault import COLUMNS, Row, Vault, vault_of
 from producers.envelope import Said, erasure_asked
 from producers.producer import RecordProducer
@@ -137,6 +138,8 @@ async def _rewrap(exchange: Exchange, vault: Vault) -> tuple[int, list[str]]:
                     SQL["rewrap"], *columns([(r.person, r.kek, r.wrapped) for r in made])
                 )
                 done += len(made)
+        async with connection.transaction():
+            done += await intake.rewrap(connection, vault)
         return done, [r["id"] for r in await connection.fetch(SQL["retire"], vault.kek)]
     finally:
         await connection.close()

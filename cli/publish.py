@@ -85,6 +85,7 @@ async def _publish(exchange: Exchange, sender: str, found: list[Found], show: bo
             security_protocol=exchange.kafka.security_protocol,
             mechanism=exchange.kafka.mechanism,
             ca_file=exchange.kafka.ca_file,
+            url=exchange.url,
         ) as publisher:
             return await _lines(found, functools.partial(_by_kafka, publisher), show)
     client = member.clients[0]

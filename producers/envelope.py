@@ -12,6 +12,7 @@ import msgspec
 
 from avro_schemas import codec, topics
 from infra.vault.cipher import PLAIN as PLAIN
+from infra.vault.travel import Session
 from referrals import ids
 from referrals.directory import Service
 from referrals.submission import Submission
@@ -35,7 +36,7 @@ class Record(NamedTuple):
 
 
 class Said(NamedTuple):
-    """Who says it and when: the part of the envelope that every record carries."""
+    """Who says it and when: the part of the envelope that every record carries; `session`: to seal what is personal."""
 
     event_id: UUID
     organization: str
@@ -43,6 +44,13 @@ class Said(NamedTuple):
     user: str = ""
     on_behalf_of: str = ""
     channel: str = "kafka"
+    session: Session | None = None
+
+    def seal(self, content: bytes) -> bytes:
+        """Content about a person as it travels: sealed to the exchange when there is a session, else plain."""
+        if self.session is None or not content:
+            return seal(content)
+        return self.session.sealed(content, self.organization, str(self.event_id))
 
     def fields(self) -> dict[str, Any]:
         """The envelope's fields as every schema names them."""
@@ -89,7 +97,7 @@ def submitted(said: Said, submission: Submission, topic: str | None = None) -> R
     fields = {
         "referral_id": str(referral),
         "sender_referral_id": submission.sender_referral_id,
-        "sealed": seal(submission_bytes(submission)),
+        "sealed": said.seal(submission_bytes(submission)),
     }
     return _record("referral_submitted.v1", said, topic or topics.intake(said.organization), referral, fields)
 
@@ -103,7 +111,7 @@ def cancelled(
         "referral_id": str(referral),
         "sender_referral_id": sender_referral_id,
         "reason": reason,
-        "sealed": seal(note.encode()),
+        "sealed": said.seal(note.encode()),
     }
     return _record("referral_cancelled.v1", said, topic or topics.intake(said.organization), referral, fields)
 
@@ -113,7 +121,7 @@ def responded(said: Said, referral: UUID, action: str, **fields: Any) -> Record:
     note = str(fields.pop("note", None) or "")
     details: Mapping[str, Any] = fields.pop("details", None) or {}
     known = {k: v for k, v in fields.items() if v is not None}
-    known |= {"action": action, "sealed": seal(note.encode()), "referral_id": str(referral)}
+    known |= {"action": action, "sealed": said.seal(note.encode()), "referral_id": str(referral)}
     known["details"] = msgspec.json.encode(details) if details else b""
     return _record("response_given.v1", said, topics.RESPONSE, referral, known)
 
@@ -148,12 +156,14 @@ def authorized(said: Said, referral: UUID, status: str, number: str, details: Ma
 def consent_changed(said: Said, consent: UUID, person: UUID, action: str, content: bytes) -> Record:
     """A consent is granted or revoked; content is the record's JSON."""
     fields = {"consent_id": str(consent), "person_key": str(person), "action": action}
-    return _record("consent_changed.v1", said, topics.CONSENT, person, fields | {"sealed": seal(content)})
+    return _record(
+        "consent_changed.v1", said, topics.CONSENT, person, fields | {"sealed": said.seal(content)}
+    )
 
 
 def screened(said: Said, screening: UUID, person: UUID, content: bytes, topic: str | None = None) -> Record:
     """A screening was made; content is its JSON."""
-    fields = {"screening_id": str(screening), "person_key": str(person), "sealed": seal(content)}
+    fields = {"screening_id": str(screening), "person_key": str(person), "sealed": said.seal(content)}
     return _record(
         "screening_recorded.v1", said, topic or topics.intake(said.organization), screening, fields
     )
@@ -207,7 +217,7 @@ def spell(
     fields = {
         "spell_id": str(spell_id),
         "person_key": str(person),
-        "sealed": seal(msgspec.json.encode(content)),
+        "sealed": said.seal(msgspec.json.encode(content)),
     }
     return _record("coverage_spell.v1", said, topics.intake(said.organization), person, fields)
 

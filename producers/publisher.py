@@ -17,14 +17,16 @@ from uuid import UUID
 import msgspec
 
 from infra.kafka import KafkaLogin
+from infra.vault.travel import Session
 from producers import envelope
 from producers.envelope import Record, Said
 from producers.producer import BrokerAway, NotPermitted, RecordProducer
+from producers.sealing_key import KeyAway, SealingKey
 from referrals import check, ids, words
 from referrals.check import Invalid, Problem
 from referrals.submission import Submission
 
-__all__ = ["BrokerAway", "Invalid", "NotPermitted", "Published", "ReferralPublisher", "Submission"]
+__all__ = ["BrokerAway", "Invalid", "KeyAway", "NotPermitted", "Published", "ReferralPublisher", "Submission"]
 
 FIRST_BACKOFF_S = 0.1
 LAST_BACKOFF_S = 3.0
@@ -46,7 +48,8 @@ class ReferralPublisher:
     Sending the same submission again has no effect; the same `sender_referral_id` with another body amends it.
 
         async with ReferralPublisher(
-            bootstrap="kafka.example.org:9093", organization="bay-clinic", username="bay-clinic", password=secret
+            bootstrap="kafka.example.org:9093", organization="bay-clinic", username="bay-clinic", password=secret,
+            url="https://exchange.example.org",
         ) as publisher:
             sent = await publisher.submit({
                 "sender_referral_id": "R-1001",
@@ -68,10 +71,15 @@ class ReferralPublisher:
         mechanism: str = "SCRAM-SHA-256",
         ca_file: str | None = None,
         deadline_s: float = 60.0,
+        url: str | None = None,
     ) -> None:
-        """`security_protocol` is SASL_SSL unless the broker is on this machine; `deadline_s` bounds the retries."""
+        """`security_protocol` is SASL_SSL unless the broker is on this machine; `deadline_s` bounds the retries.
+
+        `url`: the exchange's address; personal data is sealed to the key it tells, so that the broker cannot read it.
+        """
         self.organization = organization
         self._deadline_s = deadline_s
+        self._sealing = SealingKey(url) if url else None
         login = participant_login(bootstrap, username, password, security_protocol, mechanism, ca_file)
         self._producer = RecordProducer(login, client_id=f"{organization}-publisher")
 
@@ -93,7 +101,8 @@ class ReferralPublisher:
         """Publish all or, when one of them is invalid, none; a body with `needs` is one referral for each."""
         now = datetime.now(UTC)
         checked = [one for body in submissions for one in _checked(body, now)]
-        records = [self._submitted(one, now, revision) for one in checked]
+        session = await self._session()
+        records = [self._submitted(one, now, revision, session) for one in checked]
         return await self._send([one.sender_referral_id for one in checked], records)
 
     async def amend(self, submission: Submission | dict[str, Any], revision: str = "") -> Published:
@@ -106,7 +115,7 @@ class ReferralPublisher:
             known = ", ".join(words.table("cancel_reasons"))
             raise Invalid([Problem("/reason", f"unknown cancel reason; use one of {known}")])
         event = ids.event_id(self.organization, "cancel", sender_referral_id, reason, _digest(note.encode()))
-        said = Said(event, self.organization, datetime.now(UTC))
+        said = Said(event, self.organization, datetime.now(UTC), session=await self._session())
         return (
             await self._send(
                 [sender_referral_id], [envelope.cancelled(said, sender_referral_id, reason, note)]
@@ -133,9 +142,8 @@ class ReferralPublisher:
         spell_id = ids.event_id(self.organization, "spell", *name)
         event = ids.event_id(self.organization, "cover", *name, first.isoformat(), str(last))
         person = ids.person_key(self.organization, person_id or member_id)
-        record = envelope.spell(
-            Said(event, self.organization, datetime.now(UTC)), spell_id, person, member_id, first, last
-        )
+        said = Said(event, self.organization, datetime.now(UTC), session=await self._session())
+        record = envelope.spell(said, spell_id, person, member_id, first, last)
         (sent,) = await self._send([""], [record])
         return sent._replace(id=spell_id)
 
@@ -143,9 +151,25 @@ class ReferralPublisher:
         """Wait for what is on its way and close the connection."""
         await self._producer.close()
 
-    def _submitted(self, submission: Submission, now: datetime, revision: str) -> Record:
+    async def _session(self) -> Session | None:
+        """To seal what is personal; None when the exchange's address was not given. Raises KeyAway."""
+        if self._sealing is None:
+            return None
+        until, backoff = time.monotonic() + self._deadline_s, FIRST_BACKOFF_S
+        while True:
+            try:
+                return await self._sealing.session()
+            except KeyAway:
+                if time.monotonic() + backoff > until:
+                    raise
+            await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
+            backoff = min(backoff * 2, LAST_BACKOFF_S)
+
+    def _submitted(
+        self, submission: Submission, now: datetime, revision: str, session: Session | None
+    ) -> Record:
         event = event_id(self.organization, submission, revision)
-        return envelope.submitted(Said(event, self.organization, now), submission)
+        return envelope.submitted(Said(event, self.organization, now, session=session), submission)
 
     async def _send(self, sender_ids: Sequence[str], records: Sequence[Record]) -> list[Published]:
         """Send until the broker has all, or the deadline passes; sending twice is harmless."""

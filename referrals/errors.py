@@ -15,6 +15,7 @@ class DeadLetterReason(StrEnum):
     TOO_LARGE = "too-large"
     WRONG_TOPIC = "wrong-topic"
     TENANT_MISMATCH = "tenant-mismatch"
+    UNOPENABLE = "unopenable"
     ID_MISMATCH = "id-mismatch"
     INVALID = "invalid"
     ID_CONFLICT = "id-conflict"
@@ -46,6 +47,7 @@ NEXT_STEP: dict[str, str] = {
     "too-large": "send at most 1 MiB",
     "wrong-topic": "send this kind of record to the topic that topics.yaml names",
     "tenant-mismatch": "send only your own organization's records; the topic says who you are",
+    "unopenable": "fetch the exchange's key anew, seal the record to it and send it again",
     "id-mismatch": "compute the referral id from your organization and the sender_referral_id",
     "invalid": "correct the fields named in the detail and send it again with a new event id",
     "id-conflict": "the same event id was sent with another body; use a new event id for a new request",
@@ -72,6 +74,10 @@ DEAD_LETTER_MEANS: dict[DeadLetterReason, tuple[str, str]] = {
     DeadLetterReason.TOO_LARGE: ("sender", "the value is larger than we read"),
     DeadLetterReason.WRONG_TOPIC: ("sender", "a record of ours, in a topic that does not carry its kind"),
     DeadLetterReason.TENANT_MISMATCH: ("sender", "the record says another organization than its topic"),
+    DeadLetterReason.UNOPENABLE: (
+        "sender",
+        "what is personal was sealed to a key that the exchange does not have, or no longer; or was altered",
+    ),
     DeadLetterReason.ID_MISMATCH: (
         "sender",
         "the referral id is not the one of its sender and the sender's own id",

@@ -26,6 +26,7 @@ from stream_processors.checkpoints import Checkpoints
 from stream_processors.coverage import CoverageTeller
 from stream_processors.exchange import Exchange
 from stream_processors.inbox import Inbox
+from stream_processors.intake_keys import IntakeKeys
 from stream_processors.linker import Linker
 from stream_processors.notify import Notifier
 from stream_processors.persons import match_secret
@@ -94,11 +95,17 @@ def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
         heap.settle()
         async with await pool(url, "worker") as connections:
             limits = Limits(config.poison_in_row, config.poison_share)
-            exchange = Exchange(connections, vault, secret, limits)
+            keys = IntakeKeys(connections, vault, config.intake_plain)
+            exchange = Exchange(connections, vault, secret, limits, keys.opener)
             reading = Careful(marks / f"{config.worker_slot}.reading", exchange.unread).reading
             inbox = Inbox(login, connections, exchange, config.worker_slot, limits=limits, reading=reading)
-            releaser = Releaser(connections, lambda: Exchange(connections, vault, secret))
-            await asyncio.gather(inbox.run(), Watch(login, connections, inbox).run(), releaser.run())
+            releaser = Releaser(connections, lambda: Exchange(connections, vault, secret, opener=keys.opener))
+
+            async def read() -> None:
+                await keys.ready()
+                await asyncio.gather(inbox.run(), Watch(login, connections, inbox).run(), releaser.run())
+
+            await asyncio.gather(keys.run(), read())
 
     async def relay() -> None:
         await asyncio.gather(*(Relay(url, login, group).run() for group in range(GROUPS)))

@@ -12,22 +12,28 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from msgspec import structs
 
 from avro_schemas import topics
 from avro_schemas.codec import CodecError, decode
+from infra.vault.travel import Opener
 from producers.envelope import unseal
-from referrals import check, consenting, erasing, ids, linking, screening
+from referrals import check, consenting, ids
 from referrals import commands as c
-from referrals.check import parse_time
 from referrals.errors import DeadLetterReason as Bad
 from referrals.words import Channel
 from stream_processors.decode_coverage import member, reached, spell
+from stream_processors.decode_fields import Fields, Wrong, json_of, plain, text_of
+from stream_processors.decode_persons import (
+    consent_changed,
+    erasure_asked,
+    link_decided,
+    link_proposed,
+    screened,
+)
 from stream_processors.runs import Consumed, appended_at
 
 EXCHANGE = "exchange"
 UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-Fields = dict[str, Any]
 
 
 class Raw(NamedTuple):
@@ -70,26 +76,25 @@ class Poison(NamedTuple):
     said: str = ""
 
 
-class _Wrong(ValueError):
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+def read(raw: Consumed, opener: Opener | None = None) -> Arrival | Poison:
+    """The arrival a record holds, or why it is poison; never raises for anything a sender can write.
 
-
-def read(raw: Consumed) -> Arrival | Poison:
-    """The arrival a record holds, or why it is poison; never raises for anything a sender can write."""
+    `opener`: the keys for what was sealed on its way; without one only plain records can be read.
+    """
     sender = topics.sender_of(raw.topic)
     fields: Fields = {}
     try:
         schema, fields = decode(raw.value)
         if schema not in _schemas_of(raw.topic):
-            raise _Wrong(Bad.WRONG_TOPIC, f"{schema} does not belong in {raw.topic}")
+            raise Wrong(Bad.WRONG_TOPIC, f"{schema} does not belong in {raw.topic}")
         if any("\x00" in text for text in fields.values() if type(text) is str):
-            raise _Wrong(Bad.INVALID, "a text field holds a NUL; remove it")
+            raise Wrong(Bad.INVALID, "a text field holds a NUL; remove it")
         if sender is not None and fields["organization"] != sender:
-            raise _Wrong(Bad.TENANT_MISMATCH, f"the record says another organization than {sender}")
+            raise Wrong(Bad.TENANT_MISMATCH, f"the record says another organization than {sender}")
+        if sealed := fields.get("sealed"):
+            fields["sealed"] = plain(sealed, fields, opener, sender)
         return _arrival(raw, schema, fields)
-    except (CodecError, _Wrong) as error:
+    except (CodecError, Wrong) as error:
         return poison(raw, error.reason, str(error), fields)
     except check.Invalid as error:
         return poison(raw, Bad.INVALID, str(error)[:2000], fields)
@@ -112,7 +117,7 @@ def _arrival(raw: Consumed, schema: str, fields: Fields) -> Arrival:
     command, kind, stream_id = _READERS[schema](raw, fields)
     organization = fields.get("organization", EXCHANGE)
     if not organization:
-        raise _Wrong(Bad.TENANT_MISMATCH, "the envelope names no organization")
+        raise Wrong(Bad.TENANT_MISMATCH, "the envelope names no organization")
     envelope = c.Envelope(
         event_id=UUID(fields["event_id"]),
         organization=organization,
@@ -136,9 +141,7 @@ def _schemas_of(topic: str) -> list[str]:
 def _own_id(fields: Fields) -> UUID:
     made = ids.referral_id(fields["organization"], fields["sender_referral_id"])
     if fields["referral_id"] != str(made):
-        raise _Wrong(
-            Bad.ID_MISMATCH, "referral_id is not the one of this organization and sender_referral_id"
-        )
+        raise Wrong(Bad.ID_MISMATCH, "referral_id is not the one of this organization and sender_referral_id")
     return made
 
 
@@ -146,12 +149,12 @@ def _submit(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
     content = msgspec.json.decode(unseal(fields["sealed"]))
     submission = check.submission(content, appended_at(raw))
     if submission.sender_referral_id != fields["sender_referral_id"]:
-        raise _Wrong(Bad.ID_MISMATCH, "sender_referral_id differs from the one in the sealed submission")
+        raise Wrong(Bad.ID_MISMATCH, "sender_referral_id differs from the one in the sealed submission")
     return c.Submit(submission, fields["sealed"]), "referral", _own_id(fields)
 
 
 def _cancel(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
-    return c.Cancel(fields["reason"], _text(fields["sealed"])), "referral", _own_id(fields)
+    return c.Cancel(fields["reason"], text_of(fields["sealed"])), "referral", _own_id(fields)
 
 
 def _respond(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
@@ -161,9 +164,9 @@ def _respond(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
         reason=fields["reason"] or None,
         outcome_code=fields["outcome_code"] or None,
         outcome_need=fields["outcome_need"] or None,
-        note=_text(fields["sealed"]),
+        note=text_of(fields["sealed"]),
         version=fields["version"] or None,
-        details=_json(fields["details"]),
+        details=json_of(fields["details"]),
     )
     return command, "referral", UUID(fields["referral_id"])
 
@@ -180,7 +183,7 @@ def _offer(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
 
 
 def _authorize(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
-    details = _json(fields["details"]) | ({"number": fields["number"]} if fields["number"] else {})
+    details = json_of(fields["details"]) | ({"number": fields["number"]} if fields["number"] else {})
     return c.Authorize(fields["status"], details), "referral", UUID(fields["referral_id"])
 
 
@@ -196,33 +199,13 @@ def _deadline(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
 
 def _consent_reached(raw: Consumed, fields: Fields) -> tuple[c.Command, str, UUID]:
     if fields["effect"] not in consenting.EFFECTS:
-        raise _Wrong(Bad.INVALID, f"effect is one of {', '.join(consenting.EFFECTS)}")
+        raise Wrong(Bad.INVALID, f"effect is one of {', '.join(consenting.EFFECTS)}")
     command = c.ConsentReached(UUID(fields["consent_id"]), fields["effect"])
     return command, "referral", UUID(fields["referral_id"])
 
 
-def _consent(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
-    """A grant or revocation: ids made again from whose it is; without a time of its own it holds from now on."""
-    said = _json(unseal(fields["sealed"]))
-    ended = fields["action"] == "revoke"
-    terms = check.consent(
-        said | ({"status": "revoked"} if ended else {"status": said.get("status", "active")})
-    )
-    owner = fields["on_behalf_of"] or fields["organization"]
-    consent, person = UUID(fields["consent_id"]), UUID(fields["person_key"])
-    if terms.id is not None and ids.consent_id(owner, terms.id) != consent:
-        raise _Wrong(Bad.ID_MISMATCH, "consent_id is not the one of this organization and id")
-    person_id = said.get("person_id")
-    if isinstance(person_id, str) and ids.person_key(owner, person_id) != person:
-        raise _Wrong(Bad.ID_MISMATCH, "person_key is not the one of this organization and person_id")
-    at = appended_at(raw)
-    since = min(parse_time(str(said.get("occurred_at") or "")) or at, at)
-    fact = consenting.fact(consent, person, since, terms, fields["sealed"])
-    return structs.replace(fact, owner=fields["on_behalf_of"] or None), consenting.KIND, consent
-
-
 def _service(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
-    data = {"routing": _json(fields["routing"]), "body": _json(fields["body"])}
+    data = {"routing": json_of(fields["routing"]), "body": json_of(fields["body"])}
     stream_id = UUID(fields["service_id"])
     return c.RecordFact("service", stream_id, "service-changed", data), "service", stream_id
 
@@ -237,48 +220,11 @@ def _recorded(
     kind: str, type: str, id_field: str, keep: tuple[str, ...]
 ) -> Callable[[Consumed, Fields], tuple[c.RecordFact, str, UUID]]:
     def reader(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
-        data = {k: fields[k] for k in keep} | _json(fields.get("body", b""))
+        data = {k: fields[k] for k in keep} | json_of(fields.get("body", b""))
         stream_id = UUID(fields[id_field])
         return c.RecordFact(kind, stream_id, type, data, fields.get("sealed", b"")), kind, stream_id
 
     return reader
-
-
-def _json(content: bytes) -> dict[str, Any]:
-    if b"\\u0000" in content:
-        raise _Wrong(Bad.INVALID, "a field holds a NUL; remove it")
-    return msgspec.json.decode(content, type=dict[str, Any]) if content else {}
-
-
-def _text(sealed: bytes) -> str | None:
-    return unseal(sealed).decode() or None
-
-
-def _screened(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
-    stream_id, sealed = UUID(fields["screening_id"]), fields["sealed"]
-    found = screening.screened(_json(unseal(sealed)))
-    data = {"person_key": fields["person_key"], **screening.clear(found)}
-    return (
-        c.RecordFact(screening.KIND, stream_id, "screening-recorded", data, sealed),
-        screening.KIND,
-        stream_id,
-    )
-
-
-def _link_proposed(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
-    link = UUID(fields["link_id"])
-    return c.RecordFact(linking.KIND, link, linking.PROPOSED, _json(fields["body"])), linking.KIND, link
-
-
-def _link_decided(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
-    link, data = UUID(fields["link_id"]), {"answer": fields["answer"], "reason": fields["reason"] or None}
-    return c.RecordFact(linking.KIND, link, linking.DECIDED, data), linking.KIND, link
-
-
-def _erasure(raw: Consumed, fields: Fields) -> tuple[c.RecordFact, str, UUID]:
-    person = UUID(fields["person_key"])
-    data = {"person_key": str(person), "reason": fields["reason"]}
-    return c.RecordFact(erasing.KIND, person, erasing.ERASED, data), erasing.KIND, person
 
 
 _READERS: dict[str, Callable[[Consumed, Fields], tuple[c.Command | c.RecordFact, str, UUID]]] = {
@@ -294,13 +240,13 @@ _READERS: dict[str, Callable[[Consumed, Fields], tuple[c.Command | c.RecordFact,
     "service_changed.v1": _service,
     "service_ended.v1": _service_ended,
     "capacity_changed.v1": _recorded("capacity", "capacity-changed", "service_id", ()),
-    "consent_changed.v1": _consent,
+    "consent_changed.v1": consent_changed,
     "consent_reached.v1": _consent_reached,
-    "screening_recorded.v1": _screened,
+    "screening_recorded.v1": screened,
     "coverage_spell.v1": lambda raw, fields: spell(fields),
     "coverage_changed.v1": lambda raw, fields: member(fields),
     "coverage_reached.v1": lambda raw, fields: reached(fields),
-    "person_link_proposed.v1": _link_proposed,
-    "person_link_decided.v1": _link_decided,
-    "person_erasure_asked.v1": _erasure,
+    "person_link_proposed.v1": link_proposed,
+    "person_link_decided.v1": link_decided,
+    "person_erasure_asked.v1": erasure_asked,
 }

@@ -15,6 +15,7 @@ import asyncpg
 from infra import crash_points
 from infra.postgres import CHANNEL, Connection
 from infra.vault.kms import Locked
+from infra.vault.travel import Opener
 from infra.vault.vault import Vault
 from referrals.errors import NEXT_STEP
 from referrals.errors import DeadLetterReason as Bad
@@ -72,11 +73,17 @@ class Exchange:
     """Applies batches; knows Postgres and the rules, nothing of Kafka's client."""
 
     def __init__(
-        self, pool: asyncpg.Pool, vault: Vault, match_secret: bytes | None = None, limits: Limits = LIMITS
+        self,
+        pool: asyncpg.Pool,
+        vault: Vault,
+        match_secret: bytes | None = None,
+        limits: Limits = LIMITS,
+        opener: Opener | None = None,
     ) -> None:
         """`match_secret`: the key of the persons' match keys, the same in every worker; a new one when None."""
         self._pool = pool
         self._vault = vault
+        self._opener = opener
         self._match_secret = match_secret or secrets.token_bytes(32)
         self._world = WorldKeeper()
         self._sealing = Sealing()
@@ -88,7 +95,7 @@ class Exchange:
         if self.unread and (raw.topic, raw.partition, raw.offset) in self.unread:
             return poison(raw, Bad.QUARANTINED, f"reading it ends the process; {NEXT_STEP[Bad.QUARANTINED]}")
         try:
-            return read(raw)
+            return read(raw, self._opener)
         except Exception as error:
             return poison(raw, Bad.OUR_FAILURE, f"{type(error).__name__}: {NEXT_STEP[Bad.OUR_FAILURE]}")
 

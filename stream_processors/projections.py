@@ -118,6 +118,7 @@ NOT_PROJECTIONS: dict[str, str] = {
     "progress": "where each partition stands",
     "person_key": "the persons' keys, in no log: an erased one must not come back",
     "key_encryption_key": "which keys wrap the persons' keys",
+    "intake_key": "the exchange's keys for what is on its way to it",
     "person_lock": "rows that batches lock people by, nothing in them",
     "progress_reset": "what operators gave up, and when",
     "relay_position": "how far history is published",

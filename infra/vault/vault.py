@@ -70,6 +70,14 @@ class Vault:
         wrapped = self._kms.wrap(secret, _whose(person, tenant, id))
         return Row(person, tenant, id, self._kms.id, wrapped), Key(person, tenant, id, AESGCM(secret))
 
+    def wrap(self, secret: bytes, context: bytes) -> bytes:
+        """Another secret of the exchange, wrapped by the newest key."""
+        return self._kms.wrap(secret, context)
+
+    def unwrap(self, kek: str, wrapped: bytes, context: bytes) -> bytes:
+        """The secret again. Raises Locked."""
+        return self._kms.unwrap(kek, wrapped, context)
+
     def rewrapped(self, row: Row) -> Row:
         """The row, its key wrapped by the newest key. Raises Locked."""
         context = _whose(row.person, row.tenant, row.key_id)

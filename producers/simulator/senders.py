@@ -47,6 +47,7 @@ class Site(Struct, frozen=True, kw_only=True):
             security_protocol=self.security_protocol,
             mechanism=self.mechanism,
             ca_file=self.ca_file,
+            url=self.url,
         )
 
 

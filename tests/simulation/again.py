@@ -16,6 +16,7 @@ from msgspec import structs
 
 from infra.vault.cipher import NOTE, PLAIN, SUBMISSION, Erased
 from infra.vault.vault import COLUMNS, Keyring, Row
+from referrals import erasing
 from referrals.duplicates import Earlier, People
 from referrals.placing import World
 from referrals.standing import Standings
@@ -112,7 +113,10 @@ def _plain(loaded: Loaded) -> People:
     """What the batch saw of earlier referrals, as whoever reads it in another database can open it."""
 
     def content(one: Earlier) -> bytes:
-        return PLAIN + loaded.keys.open(one.sealed, SUBMISSION, one.referral)
+        try:
+            return PLAIN + loaded.keys.open(one.sealed, SUBMISSION, one.referral)
+        except Erased:
+            return one.sealed
 
     earlier = loaded.people.earlier.items()
     return loaded.people._replace(earlier={id: structs.replace(e, sealed=content(e)) for id, e in earlier})
@@ -144,6 +148,9 @@ def _opened(keys: Keyring, row: Columns) -> Columns:
             found[column] = keys.open(row[column], part, id)
         except Erased:
             found[column] = b"erased"
+    if kind == erasing.KIND and "data" in row:  # which key it was differs, how many went does not
+        said = msgspec.json.decode(row["data"])
+        found["data"] = msgspec.json.encode(said | {"keys": len(said["keys"])})
     return {**row, **found}
 
 

@@ -66,7 +66,7 @@ class Log:
         self._wake()
         return entry
 
-    def read(self, raw: Consumed) -> Arrival | Poison:
+    def read(self, raw: Consumed, opener: object = None) -> Arrival | Poison:
         """What the product reads in a record, read once: the same bytes say the same."""
         place = (raw.topic, raw.partition, raw.offset)
         if place not in self._read:

@@ -27,6 +27,7 @@ from stream_processors.projections import PROJECTIONS
 from stream_processors.tail import OUTPUTS
 from tests.simulation import scene
 from tests.simulation.database import KEYS, Row
+from tests.simulation.keys import erased, keys
 from tests.simulation.log import Entry
 from tests.simulation.promises import promises
 from tests.simulation.run import Outcome
@@ -50,6 +51,7 @@ def violations(outcome: Outcome) -> list[str]:
         *_versions(tables, history),
         *_folded(tables, history),
         *_sealed(tables, history),
+        *keys(tables, history),
         *_tenants(tables, history),
         *_published(outcome, history),
         *promises(outcome, sent, history),
@@ -152,7 +154,7 @@ def _folded(tables: dict[str, Any], history: list[Row]) -> Iterable[str]:
     for row in sorted(history, key=lambda r: (str(r["stream_id"]), r["version"])):
         streams[row["kind"], row["stream_id"]].append(LogRow(*(row[f] for f in LogRow._fields)))
     try:
-        folds = [fold(rows) for rows in streams.values()]
+        folds = [fold(rows)._replace(erased=erased(history)) for rows in streams.values()]
     except ValueError as error:
         yield f"L5 history cannot be folded: {error}"
         return

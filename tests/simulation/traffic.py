@@ -44,6 +44,7 @@ WEIGHTS = {
     "again": 5,
     "poison": 3,
     "foreign": 2,
+    "erase": 3,
     "leap": 4,
     "crash": 5,
     "abort": 5,
@@ -65,6 +66,7 @@ PEOPLE = (
     "again",
     "poison",
     "foreign",
+    "erase",
 )
 
 
@@ -216,6 +218,12 @@ class Traffic:
             action,
             msgspec.json.encode(content),
         )
+
+    def _erase(self) -> Record:
+        """Often refused: somebody is at work for the person."""
+        clinic, person = self.random.choice(CLINICS), f"P-{self.random.randrange(PERSONS)}"
+        said = self._said(clinic, "exchange")
+        return envelope.erasure_asked(said, ids.person_key(clinic, person), "asked for it")
 
     def _room(self) -> Record:
         cbo = self.random.choice(CBOS)

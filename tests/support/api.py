@@ -32,6 +32,7 @@ from producers.producer import BrokerAway
 from referrals.words import OrganizationType
 from stream_processors.decode import Raw
 from stream_processors.exchange import Exchange
+from stream_processors.intake_keys import IntakeKeys
 from tests.support.referrals import body, service
 from tests.support.vault import VAULT_KEY, vault
 
@@ -128,7 +129,9 @@ class Api:
         await migrate(self.url)
         await self._fill()
         writer = await self._stack.enter_async_context(await pool(self.url, "worker"))
-        self.broker.exchange = Exchange(writer, vault())
+        keys = IntakeKeys(writer, vault(), plain=True)
+        await keys.look()
+        self.broker.exchange = Exchange(writer, vault(), opener=keys.opener)
         await self._offer()
         settings = Settings(database_url=self.url, kafka_bootstrap="127.0.0.1:1", vault_key=VAULT_KEY)
         self.app = build(settings, self.broker)

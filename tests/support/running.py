@@ -123,6 +123,7 @@ class RunningExchange:
             username=who["username"],
             password=who["password"],
             security_protocol=kafka["security_protocol"],
+            url=self.content["url"],
         )
 
     def feedback(self, organization: str, name: str) -> FeedbackReader:

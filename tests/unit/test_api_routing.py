@@ -51,6 +51,7 @@ def test_nothing_is_public_but_what_shows_no_data() -> None:
         "/oauth/token",
         "/.well-known/smart-configuration",
         "/fhir/.well-known/smart-configuration",
+        "/.well-known/refex-intake-key",
         "/fhir/metadata",
         "/livez",
         "/readyz",
