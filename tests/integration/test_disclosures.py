@@ -125,10 +125,10 @@ async def test_it_is_for_the_sender_and_whoever_audits(api: Api) -> None:
             missing = await http.get(f"/v1/persons/{uuid4()}/disclosures")
         said = [answer.json() for answer in (foreign, missing)]
         assert (foreign.status_code, said[0]) == (404, said[1]), "foreign and nonexistent are the same"
-    for organization, status in (("food-a", 403), ("state", 403), (None, 401)):
-        async with api.http(organization) as http:
+    for asker, status in (("food-a", 403), ("state", 403), (None, 401)):
+        async with api.http(asker) as http:
             got = await http.get(f"/v1/persons/{key}/disclosures.csv")
-        assert got.status_code in (status, 404), organization
+        assert got.status_code in (status, 404), asker
 
 
 async def test_csv_page_and_command_say_the_same(api: Api) -> None:
