@@ -53,6 +53,7 @@ ANSWERS: dict[tuple[str, str], type[Any]] = {
     ("GET", "/v1/referrals/{id}/events"): shapes.EventPage,
     ("GET", "/v1/referrals/{id}/routing"): shapes.Routing,
     ("GET", "/v1/contracts/{id}/measures"): shapes.Measures,
+    ("GET", "/v1/persons/{id}/disclosures"): shapes.DisclosurePage,
 }
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "/v1/referrals": ("status", "organization", "updated_after", "limit", "cursor"),
@@ -60,6 +61,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "/v1/organizations": ("q", "limit", "cursor"),
     "/v1/services": ("q", "need", "near", "language", "open_now", "limit", "cursor"),
     "/v1/persons/links": ("status", "limit", "cursor"),
+    "/v1/persons/{id}/disclosures": ("limit", "cursor"),
     "/v1/contracts/{id}/measures": ("from", "to", "as_of"),
     "/v1/contracts/{id}/measures.csv": ("from", "to", "as_of"),
     "/v1/contracts/{id}/measures/{measure}/referrals": ("from", "to", "as_of", "limit", "cursor"),

@@ -6,6 +6,7 @@ Must never show a traceback for what an operator can mend.
 
 import contextlib
 import importlib
+import resource
 from typing import Any
 
 import asyncpg
@@ -116,6 +117,7 @@ def cli(ctx: click.Context, as_json: bool, organization: str | None) -> None:
 
 def main() -> None:
     """The console script."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump would hold people; what this starts inherits it
     with contextlib.suppress(SettingsError):  # the command says what is wrong with them, if it needs any
         logs.configure(settings())
     cli(prog_name="refex")

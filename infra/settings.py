@@ -23,7 +23,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     database_url: str | None = None
     kafka_bootstrap: str | None = None
-    kafka_security_protocol: str = "PLAINTEXT"
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: str = "SCRAM-SHA-256"
     kafka_username: str | None = None
     kafka_password: str | None = None
@@ -99,6 +99,11 @@ def load(environment: Mapping[str, str]) -> Settings:
         raise SettingsError(
             "REFEX_CRASH_AT makes processes end themselves; unset it, or set REFEX_DEVELOPMENT=true where nobody's "
             "data can be lost"
+        )
+    if found.kafka_ca_file and not found.kafka_security_protocol.endswith("SSL"):
+        raise SettingsError(
+            f"REFEX_KAFKA_CA_FILE is set, but {found.kafka_security_protocol} does not encrypt; "
+            "set REFEX_KAFKA_SECURITY_PROTOCOL=SASL_SSL"
         )
     return found
 

@@ -4,10 +4,13 @@ Each rule is tried on a planted violation in every run: a check that cannot fail
 """
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from api.middleware import HEADERS
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("referrals", "avro_schemas", "producers", "stream_processors", "api", "infra", "cli")
@@ -144,3 +147,20 @@ def test_where_schemas_are_named_it_is_still_needed() -> None:
         and put_together(node.args[0])
     }
     assert asked == NAMED_SCHEMAS.keys()
+
+
+KEEPS = re.compile(r"localStorage|sessionStorage|indexedDB|document\.cookie|caches\.|console\.|serviceWorker")
+
+
+def test_pages_leave_nothing_in_the_browser() -> None:
+    """What a shared computer kept would outlive the log-off: no storage, no console, and no cache (HEADERS)."""
+    pages = [
+        p
+        for folder in ("static", "templates")
+        for p in (ROOT / "api" / folder).iterdir()
+        if p.suffix != ".svg"
+    ]
+    assert len(pages) > 10
+    assert [p.name for p in pages if KEEPS.search(p.read_text(encoding="utf-8"))] == []
+    assert KEEPS.search("window.localStorage.setItem('name', name)")
+    assert HEADERS["Cache-Control"] == "no-store"

@@ -55,6 +55,7 @@ class TestEachService:
         assert "no-new-privileges:true" in service["security_opt"]
         assert re.fullmatch(r"[1-9][0-9]*:[0-9]+", service["user"]), "a numeric user that is not root"
         assert service["read_only"] is True
+        assert service["ulimits"]["core"] == 0, "a memory dump holds people"
         assert not [v for v in service.get("volumes", []) if "docker.sock" in v]
 
     def test_it_is_watched_or_ends(self, name: str) -> None:
@@ -107,7 +108,7 @@ def test_our_settings_are_known(name: str) -> None:
     known = {variable(field) for field in Settings.__struct_fields__}
     given = SERVICES[name].get("environment", {})
     assert {n.removesuffix("_FILE") for n in given} <= known
-    load({n: v if "LOG" in n else "8" for n, v in given.items() if not n.endswith("_FILE")})
+    load({n: v for n, v in given.items() if not n.endswith("_FILE")})
 
 
 def test_what_a_worker_leaves_on_disk_outlives_its_container() -> None:

@@ -70,8 +70,8 @@ async def done(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Done]:
             run.kill("worker")
             await asyncio.gather(
                 run.over_http(PEOPLE[40:60], fhir=True),
-                run.badly_over_http(PEOPLE[120:145]),
-                run.badly_over_kafka(PEOPLE[145:]),
+                run.badly_over_http(PEOPLE[120:132]),
+                run.badly_over_kafka(PEOPLE[132:]),
             )
             run.kill("postgres")
             await run.badly_over_http(PEOPLE[:3])
@@ -80,11 +80,18 @@ async def done(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Done]:
             run.kill("notify")
             await run.settled()
             run.keep_logs()
+            run.recorded = await recorded(exchange)
+            run.keep_limits()
             await run.others_see([port])
             await run.logs_of_kafka()
             await tables(run)
         data = exchange.data_dir
     yield Done(run, data, folder / "up.log", Scan(PEOPLE, folder))
+
+
+async def recorded(exchange: RunningExchange) -> int:
+    async with exchange.database() as database:
+        return int(await database.fetchval("select count(*) from referral"))
 
 
 async def tables(run: Run) -> None:
@@ -117,10 +124,9 @@ def test_the_scan_finds_every_form_of_everyone_in_a_control(done: Done, tmp_path
 
 def test_the_scan_finds_the_people_where_they_were_sent(done: Done) -> None:
     found = done.scan.of(files(done.run.folder, "topic-intake.*"))
-    assert {leak.identity for leak in found} == {who.number for who in PEOPLE[145:]}, (
-        "who sends without the SDK sends in the clear; bad HTTP bodies never get that far"
-    )
-    assert done.run.problems > 500, "what was refused was refused with an answer"
+    assert {leak.identity for leak in found} >= {who.number for who in PEOPLE[132:]}, "as they were sent"
+    assert done.run.problems > 300, "what was refused was refused with an answer"
+    assert done.run.recorded >= 110, "and what was well-formed was taken, through faults"
 
 
 def test_no_log_says_who_anyone_is(done: Done) -> None:
@@ -163,6 +169,12 @@ def test_no_row_that_is_kept_about_others_says_who_anyone_is(done: Done) -> None
         p.name for p in rows
     }
     assert told(done.scan.of(rows)) == []
+
+
+def test_no_process_leaves_a_memory_dump(done: Done) -> None:
+    said = (done.run.folder / "limits").read_text().splitlines()
+    dumps = [line.split()[4:6] for line in said if line.startswith("Max core file size")]
+    assert len(dumps) >= 5 and dumps == [["0", "0"]] * len(dumps)
 
 
 def test_nothing_else_on_disk_says_who_anyone_is(done: Done) -> None:

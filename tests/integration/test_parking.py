@@ -19,6 +19,7 @@ from stream_processors.poison import Limits
 from stream_processors.release import release
 from tests.support.api import Api
 from tests.support.logs import written
+from tests.support.people import browser, joined
 from tests.support.referrals import body
 from tests.support.vault import vault
 
@@ -201,11 +202,11 @@ async def test_its_sender_sees_it_as_received_and_operator_and_hub_see_that_it_w
         assert "refex_parked_records 2.0" in told and "refex_parked_streams 2.0" in told
     async with bench.api.http("clinic-b") as http:
         assert (await http.get(f"/v1/referrals/{of('BOOM-1')}")).status_code == 404
-    async with bench.api.http("hub") as http:
+    async with browser(bench.api, "staff@hub.example.org") as http:
         page = (await http.get("/hub")).text
         assert str(of("GOOD-1")) in page and "held up by a fault of ours" in page
         assert str(of("BOOM-1")) not in page, "the hub was never asked about this one"
-    async with bench.api.http("operator") as http:
+    async with browser(bench.api, await joined(bench.api, "operator", "operator")) as http:
         page = (await http.get("/operator")).text
         assert "our-failure: CheckViolationError" in page and "Waiting because we failed" in page
 

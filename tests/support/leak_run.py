@@ -41,6 +41,7 @@ class Run:
         self.folder = folder
         self.accepted: list[str] = []
         self.problems = 0
+        self.recorded = 0
         self._copies = 0
 
     def keep(self, name: str, content: bytes) -> None:
@@ -144,6 +145,12 @@ class Run:
         self._copies += 1
         for log in (self.exchange.data_dir / "logs").iterdir():
             self.keep(f"log-{self._copies}-{log.name}", log.read_bytes())
+
+    def keep_limits(self) -> None:
+        """What the system allows each process."""
+        pids = self.exchange.pids
+        for pid in (pids["api"], pids["kafka"], pids["postgres"], pids["notify"], *pids["workers"]):
+            self.keep("limits", Path(f"/proc/{pid}/limits").read_bytes())
 
     def kill(self, name: str) -> None:
         """SIGKILL for a part or a server, which its supervisor starts again."""
@@ -269,6 +276,10 @@ def bad_records(who: Identity) -> list[bytes]:
         who.note.encode(),
         codec.encode("referral_submitted.v1", fields | {"organization": who.email, "sealed": seal(inner[0])}),
         codec.encode("referral_submitted.v1", fields | {"event_id": who.member_id, "sealed": seal(inner[0])}),
+        codec.encode(
+            "referral_submitted.v1",
+            fields | {"channel": who.note, "sealed": seal(json.dumps(good).encode())},
+        ),
         *(codec.encode("referral_submitted.v1", fields | {"sealed": seal(each)}) for each in inner),
     ]
 

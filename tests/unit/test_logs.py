@@ -6,11 +6,13 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import fastavro
+import faust
 import msgspec
 import pytest
 import structlog
@@ -20,6 +22,8 @@ from mode.utils.logging import FileLogProxy
 
 from api.assertion import NotGenuine
 from infra import log_foreign, log_words
+from infra.kafka import KafkaLogin
+from stream_processors import leaving
 from stream_processors.leaving import PRINTED
 from stream_processors.membership import Membership
 from stream_processors.progress import Stopped
@@ -230,6 +234,21 @@ def test_what_a_process_prints_is_withheld() -> None:
         print(PERSON, file=FileLogProxy(PRINTED, severity=logging.INFO))
     (line,) = out.lines()
     assert line["event"] == log_foreign.WITHHELD and clean(out.getvalue())
+
+
+def test_what_faust_or_anyone_prints_in_a_worker_goes_through_its_log(tmp_path: Path) -> None:
+    before = sys.stdout, sys.stderr
+    app = faust.App("printing", broker="kafka://127.0.0.1:1", datadir=tmp_path, web_enabled=False)
+    with written() as out:
+        try:
+            made = leaving.worker(KafkaLogin(bootstrap="127.0.0.1:1"))(app, redirect_stdouts=True)
+            print(PERSON)
+            print(PERSON, file=sys.stderr)
+            made.carp(PERSON)
+        finally:
+            sys.stdout, sys.stderr = before
+    assert [line["event"] for line in out.lines()] == [log_foreign.WITHHELD] * 3
+    assert clean(out.getvalue())
 
 
 def test_a_thread_that_fails_and_a_destructor_that_fails_quote_nothing() -> None:

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from api.cursors import encode
 from api.reading import Position
+from referrals.ids import person_key
 from stream_processors import linker
 from tests.support.api import Api
 from tests.support.matrix import canaries
@@ -112,6 +113,11 @@ class World:
         hop = made["hops"][-1]["hop"] if made["hops"] else MISSING
         everyone = parties | {OPERATOR: "operator"}
         self.add(Thing(name, "referral", made["id"], everyone, hop, made["sender_referral_id"]))
+        if name.startswith(("accepted", "reviewed")):
+            key = str(person_key(made["sender"], made["person"]["person_id"]))
+            parts = {"sender": "owner", "hub": "hub", "operator": "operator"}
+            theirs = {o: parts[party] for o, party in everyone.items() if party in parts}
+            self.add(Thing(f"person-{name}", "person", key, theirs))
 
     async def _answer(self, made: dict[str, Any], cbo: str, action: str, **more: Any) -> None:
         async with self.api.http(cbo) as http:
