@@ -57,6 +57,19 @@ async def test_what_the_api_publishes_cannot_be_read_by_the_broker(api: Api) -> 
     assert api.broker.sent and not any(name.encode() in record.value for record in api.broker.sent)
 
 
+async def test_a_dead_letter_says_nothing_of_a_person_and_comes_back_as_it_was(api: Api) -> None:
+    name = f"Canary{uuid4().hex}-Test".encode()
+    record = Record(topics.RESPONSE, b"key", 0, b"\x00\x00\x00\x00\x01" + name, uuid4())
+    await api.broker.send([record])
+    async with api.owner() as owner:
+        (row,) = await owner.fetch("select * from dead_letter order by at desc limit 1")
+        (fact,) = await owner.fetch("select * from history where stream_id = $1", row["id"])
+        opener = Opener(await intake.private_keys(owner, vault()))
+    published = outputs(dict(fact), frozenset(), dict(row))
+    assert name not in row["value"] and not any(name in out.value for out in published)
+    assert opener.exhumed(row["value"], row["id"]) == record.value
+
+
 async def test_keys_are_made_ahead_and_deleted_when_nothing_can_need_them(api: Api) -> None:
     today = await keep(api, datetime.now(UTC))
     assert len(today) == 3 and await keep(api, datetime.now(UTC)) == today
@@ -89,16 +102,3 @@ async def test_the_api_never_reaches_a_private_key(api: Api) -> None:
             await connection.fetch("select wrapped from intake_key")
     finally:
         await connection.close()
-
-
-async def test_a_dead_letter_says_nothing_of_a_person_and_comes_back_as_it_was(api: Api) -> None:
-    name = f"Canary{uuid4().hex}-Test".encode()
-    record = Record(topics.RESPONSE, b"key", 0, b"\x00\x00\x00\x00\x01" + name, uuid4())
-    await api.broker.send([record])
-    async with api.owner() as owner:
-        (row,) = await owner.fetch("select * from dead_letter order by at desc limit 1")
-        (fact,) = await owner.fetch("select * from history where stream_id = $1", row["id"])
-        opener = Opener(await intake.private_keys(owner, vault()))
-    published = outputs(dict(fact), frozenset(), dict(row))
-    assert name not in row["value"] and not any(name in out.value for out in published)
-    assert opener.exhumed(row["value"], row["id"]) == record.value
