@@ -67,6 +67,13 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "/v1/contracts/{id}/measures/{measure}/referrals": ("from", "to", "as_of", "limit", "cursor"),
     "/v1/contracts/{id}/measures/{measure}/referrals.csv": ("from", "to", "as_of"),
 }
+GRANTS = "/oauth/token"
+# RFC 6749 5.2
+OAUTH_ERROR = {
+    "type": "object",
+    "required": ["error", "error_description"],
+    "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
+}
 PROBLEMS = {
     "400": "Malformed request",
     "401": "No valid token or session",
@@ -121,7 +128,7 @@ def _operation(route: Route) -> dict[str, Any]:
 
 
 def _media(route: Route) -> str:
-    if route.path == "/oauth/token":
+    if route.path == GRANTS:
         return "application/x-www-form-urlencoded"
     return "application/fhir+json" if route.door == "fhir" else "application/json"
 
@@ -141,12 +148,23 @@ def _success(type: type[Any] | None) -> dict[str, Any]:
 
 
 def _problems(route: Route) -> dict[str, Any]:
-    content = {"application/problem+json": {"schema": {"$ref": PREFIX + "Problem"}}}
-    return {
-        status: {"description": text, "content": content}
+    """What can go wrong, as the route's door says it: problem+json, OperationOutcome, or RFC 6749's words."""
+    media = "application/fhir+json" if route.door == "fhir" else "application/problem+json"
+    schema = {"type": "object"} if route.door == "fhir" else {"$ref": PREFIX + "Problem"}
+    said = {
+        status: {"description": text, "content": {media: {"schema": schema}}}
         for status, text in PROBLEMS.items()
         if not (route.public and status in ("401", "403"))
     }
+    if route.path == GRANTS:
+        refused = {"application/json": {"schema": OAUTH_ERROR}}
+        said |= {s: {"description": PROBLEMS[s], "content": refused} for s in ("400", "401")}
+    if route.path == "/readyz":
+        said["503"] = {
+            "description": "Not ready",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
+    return said
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:

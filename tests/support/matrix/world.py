@@ -150,7 +150,11 @@ class World:
         async with self.api.http(clinic) as http:
             body = {"person_id": person, "method": canaries.text(clinic, f"consent-{side}", "consent")}
             answer = await http.put(f"/v1/consents/{own_id}", json=body)
-        assert answer.status_code == 200, answer.text
+            assert answer.status_code == 200, answer.text
+            said = canaries.text(clinic, f"screening-{side}", "screening")
+            screening = {"id": said, "person_id": person, "item": [{"linkId": said, "answer": said}]}
+            answer = await http.post("/v1/screenings", json=screening)
+        assert answer.status_code == 202, answer.text
         self.add(Thing(f"consent-{side}", "consent", own_id, {clinic: "owner"}, own_id=person))
 
     async def _cursor(self, clinic: str) -> None:
