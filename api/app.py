@@ -21,6 +21,7 @@ from api import (
     capacity,
     consents,
     directory,
+    disclosures,
     fhir,
     mail,
     measures,
@@ -46,6 +47,7 @@ from producers.producer import RecordProducer
 
 HUB, PLAN = frozenset({"hub"}), frozenset({"mco"})
 CONSENTERS = SENDERS | HUB
+ACCOUNTABLE = SENDERS | HUB | frozenset({"operator"})
 PURGE_S = 60.0
 KEEP_KEYS, KEEP_LINKS = timedelta(days=31), timedelta(days=1)
 
@@ -69,6 +71,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/persons/links", persons.index, "links", HUB),
     Route("POST", "/v1/persons/links/{id}/confirm", persons.confirm, "link", HUB),
     Route("POST", "/v1/persons/links/{id}/reject", persons.reject, "link", HUB),
+    Route("GET", "/v1/persons/{id}/disclosures", disclosures.index, "disclosures", ACCOUNTABLE),
+    Route("GET", "/v1/persons/{id}/disclosures.csv", disclosures.index_csv, "disclosures", ACCOUNTABLE),
     Route("POST", "/v1/screenings", consents.screen, "screen", SENDERS),
     Route("GET", "/v1/contracts/{id}/measures", measures.index, "measure", EVERYONE),
     Route("GET", "/v1/contracts/{id}/measures.csv", measures.index_csv, "measure", EVERYONE),

@@ -32,6 +32,7 @@ KINDS: Final = {
     "services": "service",
     "consents": "consent",
     "links": "person-link",
+    "persons": "person",
     "contracts": "contract",
     "organization": "organization",
 }

@@ -19,6 +19,7 @@ from api.referrals import found
 from api.submitting import publish_submissions
 from infra.postgres import queries
 from producers import fhir
+from producers.fhir.labels import marked
 from referrals.vocabulary import maps
 
 SQL = queries("api", "fhir.sql")
@@ -65,7 +66,7 @@ async def task(request: Request) -> Response:
     }
     if view["hops"]:
         shown["owner"] = {"identifier": {"value": view["hops"][-1]["organization"]}}
-    return _answer(shown, 200, {"ETag": f'W/"{view["version"]}"'})
+    return _answer(marked(shown, view["sensitivity"]), 200, {"ETag": f'W/"{view["version"]}"'})
 
 
 def task_status(status: str) -> str:

@@ -19,6 +19,9 @@ class Grant(Struct, frozen=True):
 
 ALL = frozenset({"*"})
 IDS = frozenset({"id", "sender", "status", "version", "priority", "hops", "created_at", "updated_at"})
+# A stub tells which referral it was and what became of one's own part in it; of the person, nothing. Labels go with
+# whatever says what was needed.
+STUB = IDS | {"need", "sensitivity"}
 COMMON = IDS | {
     "sender_referral_id",
     "case_id",
@@ -56,6 +59,7 @@ CONTACT = frozenset(
 )
 AREA = frozenset({"spoken_language", "interpreter_needed", "area"})
 SERVICE = frozenset({"domain", "service"})
+DOMAIN = frozenset({"domain"})
 CONSENT = frozenset({"status", "date", "expires_at", "scope"})
 
 # One row per kind of viewer; a viewer's kind is `kind_of`.
@@ -68,24 +72,25 @@ GRANTS: dict[str, Grant] = {
         SERVICE | {"programme", "code"},
         ALL,
     ),
-    "payer-without-consent": Grant(IDS | {"need", "next_action", "contract"}, need=frozenset({"domain"})),
-    "payer-before": Grant(
-        IDS - {"hops"} | {"need", "services_delivered", "contract"}, need=frozenset({"domain"})
-    ),
+    "payer-without-consent": Grant(STUB | {"next_action", "contract"}, need=DOMAIN),
+    "payer-before": Grant(STUB - {"hops"} | {"services_delivered", "contract"}, need=DOMAIN),
     "holder": Grant(CARE | {"notes"}, CONTACT, ALL, frozenset({"payer"}), CONSENT, all_hops=False),
     "offered": Grant(
-        IDS | {"need", "person", "coverage", "service_area", "next_action", "requested_at"},
+        STUB | {"person", "service_area", "next_action", "requested_at"},
         AREA,
         SERVICE | {"programme", "code"},
-        frozenset({"payer"}),
         all_hops=False,
     ),
-    "past": Grant(IDS | {"need"}, need=frozenset({"domain"}), all_hops=False),
-    "withheld": Grant(IDS | {"need"}, need=frozenset({"domain"}), all_hops=False),
+    "past": Grant(STUB, need=DOMAIN, all_hops=False),
+    "withheld": Grant(STUB, need=DOMAIN, all_hops=False),
     "operator": Grant(IDS | {"flags", "next_action", "reason"}),
 }
 # Viewers for whom a sensitive need is its domain alone.
-DISCREET = frozenset({"payer", "offered", "past", "withheld", "payer-without-consent"})
+DISCREET = frozenset({"payer", "offered", "past", "withheld", "payer-without-consent", "payer-before"})
+# Viewers for whom a masked referral has no organization, address or need (referrals/data/masking.json).
+MASKED_FOR = frozenset({"payer", "payer-without-consent", "payer-before"})
+# What tells of a service delivered when what it was is masked.
+MASKED_SERVICE = frozenset({"service_event_id", "date", "units"})
 # What is withheld where the person may not be contacted: the alternate contact is shown instead.
 PROHIBITED = frozenset({"phone", "email", "address"})
 PROHIBITED_CONTACT = frozenset({"phones", "mail_ok", "email_ok", "best_times"})
@@ -102,5 +107,5 @@ FIELDS = (
         "sensitivity",
     ),
     *("person", "coverage", "authorization", "hops", "services_delivered", "outcome", "next_action", "flags"),
-    *("created_at", "updated_at"),
+    *("created_at", "updated_at", "notice"),
 )

@@ -45,9 +45,12 @@ async def by_password(request: Request, email: str, password: str) -> Begun | No
 
 
 async def ask_link(request: Request, email: str, language: str) -> None:
-    """Have a link sent to that address, if it is somebody's; raises the 429 after too many."""
-    _quota(request, email)
-    context(request).limits.links.check(email.lower())
+    """Have a link sent to that address, if it is somebody's; raises the 429 after too many.
+
+    Guesses at the password do not count here: whoever locks an account by them leaves this way in open.
+    """
+    context(request).limits.addresses.check(_address(request))
+    context(request).limits.links.check(email.lower()[:LONGEST])
     if "\x00" in email or len(email) > LONGEST:
         return
     async with context(request).database.own() as connection:

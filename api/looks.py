@@ -15,9 +15,9 @@ class Looks:
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], Object] = {}
 
-    def referral(self, id: UUID, sender: str, person: UUID, shown: str, basis: str) -> None:
+    def referral(self, id: UUID, sender: str, person: UUID, shown: str, basis: str, rule: str) -> None:
         """A referral was shown as the row `shown` of grants.py allows."""
-        self.add(Object("referral", str(id), sender, person, shown, basis))
+        self.add(Object("referral", str(id), sender, person, shown, basis, rule))
 
     def add(self, looked: Object) -> None:
         """Something was shown or acted on."""

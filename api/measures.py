@@ -7,7 +7,7 @@ another payer's contract (404), nor a referral to anybody but its payer.
 import contextlib
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -21,8 +21,9 @@ from api.bodies import answer
 from api.context import action_of, context, principal_of
 from api.problems import not_found, wrong
 from infra.postgres import queries
-from referrals import measures
+from referrals import labels, measures
 from referrals.contracts import Contract, contracts
+from referrals.words import SENSITIVITIES
 
 SQL = queries("api", "measures.sql")
 PATIENCE_S = 20.0
@@ -72,22 +73,46 @@ async def listed(request: Request) -> Response:
     start = max(cursors.decode(request.query_params.get("cursor"), int) or 0, 0)
     page = counted[start : start + limit]
     more = cursors.encode(start + limit) if start + limit < len(counted) else None
-    items = [dict(zip(COLUMNS, _columns(c), strict=True)) for c in page]
+    said = await _labels(request, page)
+    items = [dict(zip(COLUMNS, _columns(c, said), strict=True)) for c in page]
     return answer(cursors.page(items, more) | {"contract": asked.contract.id, "as_of": asked.as_of})
 
 
 async def list_csv(request: Request) -> Response:
     """The same as CSV, whole."""
     counted = await _counted(request)
-    return _csv(COLUMNS, (_columns(c) for c in counted), f"{request.path_params['measure']}-referrals")
+    said = await _labels(request, counted)
+    return _csv(COLUMNS, (_columns(c, said) for c in counted), f"{request.path_params['measure']}-referrals")
 
 
-COLUMNS = ("id", "received_at", "numerator", "immature", "hours", "withheld")
+COLUMNS = (
+    *("id", "received_at", "numerator", "immature", "hours", "withheld"),
+    *("sensitivity", "notice"),
+)
+Labels = Mapping[UUID, tuple[str, ...]]
 
 
-def _columns(c: measures.Counted) -> list[Any]:
+def _columns(c: measures.Counted, said: Labels) -> list[Any]:
     hours = None if c.hours is None else round(c.hours, 4)
-    return [c.referral, c.received_at, c.hit, c.immature, hours, c.withheld]
+    own = said.get(c.referral, SENSITIVITIES)
+    return [
+        c.referral,
+        c.received_at,
+        c.hit,
+        c.immature,
+        hours,
+        c.withheld,
+        " ".join(own),
+        labels.notice(own),
+    ]
+
+
+async def _labels(request: Request, counted: Sequence[measures.Counted]) -> Labels:
+    """The sensitivity of each referral behind a number, which goes with it."""
+    principal = principal_of(request)
+    async with context(request).database.reading(principal, PATIENCE_S) as connection:
+        rows = await connection.fetch(SQL["labels"], [c.referral for c in counted], principal.organization)
+    return {r["id"]: labels.holding(r["sensitivity"], r["domain"]) for r in rows}
 
 
 def _asked(request: Request) -> Asked:

@@ -27,3 +27,12 @@ from content c
 left join marks m using (stream_id)
 where c.body ->> 'contract' = $2
 limit $7
+
+-- name: labels
+select id, domain, array(select jsonb_array_elements_text(state -> 'sensitivity')) as sensitivity
+from referral
+where id = any ($1::uuid[])
+    and (
+        payer = $2 -- seen by: payer
+        or payers_before @> jsonb_build_array(jsonb_build_object('payer', $2::text)) -- seen by: payer-before
+    )

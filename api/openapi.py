@@ -53,6 +53,7 @@ ANSWERS: dict[tuple[str, str], type[Any]] = {
     ("GET", "/v1/referrals/{id}/events"): shapes.EventPage,
     ("GET", "/v1/referrals/{id}/routing"): shapes.Routing,
     ("GET", "/v1/contracts/{id}/measures"): shapes.Measures,
+    ("GET", "/v1/persons/{id}/disclosures"): shapes.DisclosurePage,
 }
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "/v1/referrals": ("status", "organization", "updated_after", "limit", "cursor"),
@@ -60,10 +61,18 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "/v1/organizations": ("q", "limit", "cursor"),
     "/v1/services": ("q", "need", "near", "language", "open_now", "limit", "cursor"),
     "/v1/persons/links": ("status", "limit", "cursor"),
+    "/v1/persons/{id}/disclosures": ("limit", "cursor"),
     "/v1/contracts/{id}/measures": ("from", "to", "as_of"),
     "/v1/contracts/{id}/measures.csv": ("from", "to", "as_of"),
     "/v1/contracts/{id}/measures/{measure}/referrals": ("from", "to", "as_of", "limit", "cursor"),
     "/v1/contracts/{id}/measures/{measure}/referrals.csv": ("from", "to", "as_of"),
+}
+GRANTS = "/oauth/token"
+# RFC 6749 5.2
+OAUTH_ERROR = {
+    "type": "object",
+    "required": ["error", "error_description"],
+    "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
 }
 PROBLEMS = {
     "400": "Malformed request",
@@ -119,7 +128,7 @@ def _operation(route: Route) -> dict[str, Any]:
 
 
 def _media(route: Route) -> str:
-    if route.path == "/oauth/token":
+    if route.path == GRANTS:
         return "application/x-www-form-urlencoded"
     return "application/fhir+json" if route.door == "fhir" else "application/json"
 
@@ -139,12 +148,23 @@ def _success(type: type[Any] | None) -> dict[str, Any]:
 
 
 def _problems(route: Route) -> dict[str, Any]:
-    content = {"application/problem+json": {"schema": {"$ref": PREFIX + "Problem"}}}
-    return {
-        status: {"description": text, "content": content}
+    """What can go wrong, as the route's door says it: problem+json, OperationOutcome, or RFC 6749's words."""
+    media = "application/fhir+json" if route.door == "fhir" else "application/problem+json"
+    schema = {"type": "object"} if route.door == "fhir" else {"$ref": PREFIX + "Problem"}
+    said = {
+        status: {"description": text, "content": {media: {"schema": schema}}}
         for status, text in PROBLEMS.items()
         if not (route.public and status in ("401", "403"))
     }
+    if route.path == GRANTS:
+        refused = {"application/json": {"schema": OAUTH_ERROR}}
+        said |= {s: {"description": PROBLEMS[s], "content": refused} for s in ("400", "401")}
+    if route.path == "/readyz":
+        said["503"] = {
+            "description": "Not ready",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
+    return said
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:

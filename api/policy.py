@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from api.principal import Principal
 from api.problems import Problem, not_found
 from infra.audit.records import Operation
+from infra.roles import AUDIT
 from infra.scopes import SCOPES
 from referrals.contracts import Contract
 from referrals.sharing import sharing
@@ -33,13 +34,15 @@ class Action(NamedTuple):
     """What an action needs: the scope of the caller ("" = none), and what its organization must be to the object.
 
     `of`: one of these suffices; empty = the action has no object of its own. `only`: who alone may, as the 403 says it
-    to the others who see the object; "" = to them it does not exist. `operation` is FHIR's AuditEvent.action.
+    to the others who see the object; "" = to them it does not exist. `operation` is FHIR's AuditEvent.action. `also`:
+    another scope that suffices.
     """
 
     scope: str = ""
     operation: Operation = "R"
     of: frozenset[str] = frozenset()
     only: str = ""
+    also: str = ""
 
 
 def _of(*names: str) -> frozenset[str]:
@@ -54,7 +57,7 @@ PARTIES: Final[Mapping[str, tuple[str, ...]]] = {
     "payer": ("payer = $",),
     "payer-before": ("payers_before @> jsonb_build_array(jsonb_build_object('payer', $::text))",),
     "hub": ("(hub = $ and reviewed)",),
-    "any operator": ("$::text is not null",),
+    "any operator": ("$::text is not null", "($::text = 'operator' and $::text is not null)"),
 }
 # The same for what has one owner: services, consents, links, events, idempotency keys.
 OWNER: Final = ("tenant = $",)
@@ -91,6 +94,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "screen": Action("screenings.write", "C"),
     "measure": Action("measures.read", "R", _of("payer", "any state", "any operator")),
     "measured": Action("measures.read", "R", _of("payer")),
+    "disclosures": Action("disclosures.read", also=AUDIT),
 }
 
 
@@ -124,7 +128,7 @@ def relations(principal: Principal, target: Object) -> frozenset[str]:
 def authorize(principal: Principal, action: str, target: Object | None = None) -> Verdict:
     """Whether the principal may do the action; on that object, once it is known."""
     rule = ACTIONS[action]
-    if rule.scope and rule.scope not in principal.scopes:
+    if rule.scope and not {rule.scope, rule.also} & principal.scopes:
         return Verdict.FORBIDDEN
     if target is None or not rule.of:
         return Verdict.ALLOWED

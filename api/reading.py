@@ -5,7 +5,7 @@ position, limit)`, `events_of(...)`; the connection comes from `context(request)
 never be given a connection of another role, and returns nothing that views.py would not show.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -15,7 +15,8 @@ import asyncpg
 import msgspec
 from msgspec import Struct, structs
 
-from api import facts, policy, views
+from api import facts, grants, policy, views
+from api.masks import masked_fact
 from api.principal import Principal
 from infra.postgres import queries
 from infra.vault.cipher import NOTE, SUBMISSION, Erased
@@ -121,10 +122,19 @@ async def events_of(
     named = [_earlier(row["data"]) for row in rows if row["type"] == "duplicate-suspected"]
     rows_named = await connection.fetch(SQL["these"], named) if named else []
     others = {str(s.state.id) for r in rows_named if exists(principal, s := seen_of(r, vault))}
+    told = [dict(row) | {"note": partial(_note, vault, seen.state.id, dict(row))} for row in rows]
+    return [shown(principal.organization, seen, kind, row, others) for row in told]
+
+
+def shown(
+    own: str, seen: views.Seen, kind: str, row: Mapping[str, Any], others: Container[str] = ()
+) -> dict[str, Any]:
+    """One fact of a referral as a viewer of that kind sees it; `others`: ids it names that the viewer may see."""
     sender = seen.state.sender
     hidden = kind in views.TOLD and not views.released(seen, kind)
-    told = [dict(row) | {"note": partial(_note, vault, seen.state.id, dict(row))} for row in rows]
-    return [facts.event(kind, principal.organization, sender, row, others, hidden) for row in told]
+    discreet = kind in grants.DISCREET and bool(views.labels_of(seen.state))
+    event = facts.event(kind, own, sender, row, others, hidden, discreet)
+    return masked_fact(event, own, sender) if views.is_masked(seen.state, kind) else event
 
 
 def _earlier(data: bytes) -> UUID:

@@ -21,7 +21,7 @@ from api.reading import Filters as Filters
 from api.reading import Position as Position
 from api.reading import decision_of, list_visible, load, waits
 from api.reading import events_of as events_of
-from referrals import words
+from referrals import labels, words
 from referrals.events import RoutingDecided
 
 CANONICAL_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -110,7 +110,8 @@ async def history(request: Request) -> Response:
             raise not_found()
         found = await events_of(connection, context(request).vault, principal, seen, after, limit + 1)
     more = cursors.encode(found[limit - 1]["version"]) if len(found) > limit else None
-    return answer(cursors.page(found[:limit], more))
+    notice = labels.notice(views.labels_of(seen.state))
+    return answer(cursors.page(found[:limit], more) | {"notice": notice})
 
 
 async def routing(request: Request) -> Response:

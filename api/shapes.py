@@ -66,6 +66,7 @@ class Referral(Struct):
     flags: list[str]
     created_at: datetime | None
     updated_at: datetime | None
+    notice: str | None
 
 
 class ReferralPage(Struct):
@@ -99,6 +100,29 @@ class EventPage(Struct):
     """A page of events, oldest first."""
 
     items: list[Event]
+    next_cursor: str | None
+    notice: str | None
+
+
+class Disclosure(Struct):
+    """One disclosure of a person's data: to whom, which fields, why, under which consent and rule."""
+
+    at: datetime
+    referral: UUID
+    recipient: str
+    what: str | None
+    fields: list[str]
+    purpose: str | None
+    why: str | None
+    under: str | None
+    rule: str | None
+    how: str | None
+
+
+class DisclosurePage(Struct):
+    """A page of disclosures, newest first."""
+
+    items: list[Disclosure]
     next_cursor: str | None
 
 

@@ -5,9 +5,12 @@ was changed, cut off or put in. Must never change anything.
 """
 
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import click
 
+from api.disclosures import Asking, Position, of_person
 from cli.common import FILE, Exchange, find, json_option, print_json, run, wants_json
 from infra.audit import checkpoints, keeping, verify
 from infra.audit.checkpoints import Checkpoint
@@ -15,6 +18,8 @@ from infra.audit.verify import Proof, Wrong
 from infra.postgres import connect
 
 SHOWN = 20
+EXCHANGE = Asking("exchange", "operator")
+LISTED = ("at", "recipient", "what", "why", "under", "rule", "referral", "how")
 
 
 @click.group(epilog="Example: refex audit verify")
@@ -55,6 +60,39 @@ def verify_(files: tuple[Path, ...], key_file: Path | None, as_json: bool) -> No
 def key() -> None:
     """Print the public key that the checkpoints are signed with."""
     click.echo(keeping.as_text(keeping.signing_key(find().settings).public_key()))
+
+
+@audit.command(epilog="Example: refex audit disclosures 0b7c1e9a-5f0e-5c39-9b0e-1f2d3c4b5a69")
+@click.argument("person", type=click.UUID)
+@json_option
+def disclosures(person: UUID, as_json: bool) -> None:
+    """List what was disclosed of a person: who, what, when, why, under which consent and rule.
+
+    PERSON is the person's key, as a referral's events name it.
+    """
+    found = run(disclosed(find().database_url, person))
+    if wants_json(as_json):
+        print_json(found)
+        return
+    for one in found:
+        click.echo("  ".join(str(one[name] or "-") for name in LISTED))
+    if not found:
+        click.echo("Nothing of this person was disclosed to another organization.")
+
+
+async def disclosed(url: str, person: UUID) -> list[dict[str, Any]]:
+    """Everything on record of a person, the newest first."""
+    connection = await connect(url, "audit")
+    found: list[dict[str, Any]] = []
+    position: Position | None = None
+    try:
+        while True:
+            page, position = await of_person(connection, EXCHANGE, person, position, 1000)
+            found += page
+            if position is None:
+                return found
+    finally:
+        await connection.close()
 
 
 def known(exchange: Exchange, files: tuple[Path, ...], key_file: Path | None) -> list[Checkpoint]:

@@ -12,7 +12,14 @@ KAFKA_TYPES: Final = frozenset({T.CLINIC, T.MCO, T.PLATFORM})
 """Who gets a Kafka login, an intake topic and a feedback topic; the others use HTTP and pages."""
 
 SCOPES: Final[Mapping[T, tuple[str, ...]]] = {
-    T.CLINIC: ("referrals.write", "referrals.read", "consents.write", "screenings.write", "directory.read"),
+    T.CLINIC: (
+        "referrals.write",
+        "referrals.read",
+        "consents.write",
+        "screenings.write",
+        "directory.read",
+        "disclosures.read",
+    ),
     T.MCO: (
         "referrals.write",
         "referrals.read",
@@ -21,6 +28,7 @@ SCOPES: Final[Mapping[T, tuple[str, ...]]] = {
         "authorizations.write",
         "measures.read",
         "directory.read",
+        "disclosures.read",
     ),
     T.CBO: ("referrals.read", "responses.write", "directory.read", "directory.write"),
     T.HUB: (
@@ -29,10 +37,25 @@ SCOPES: Final[Mapping[T, tuple[str, ...]]] = {
         "assignments.write",
         "consents.write",
         "directory.read",
+        "disclosures.read",
     ),
     T.STATE: ("measures.read", "directory.read"),
-    T.OPERATOR: ("referrals.read", "operations.read", "measures.read", "directory.read", "directory.write"),
-    T.PLATFORM: ("referrals.write", "referrals.read", "consents.write", "screenings.write", "directory.read"),
+    T.OPERATOR: (
+        "referrals.read",
+        "operations.read",
+        "measures.read",
+        "directory.read",
+        "directory.write",
+        "disclosures.read",
+    ),
+    T.PLATFORM: (
+        "referrals.write",
+        "referrals.read",
+        "consents.write",
+        "screenings.write",
+        "directory.read",
+        "disclosures.read",
+    ),
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from producers.fhir.consent import SECURITY_LABELS
+from producers.fhir.labels import ACT_CODE, codings
 from producers.fhir.person import INTERPRETER_FLAG, RACE_ETHNICITY
 from producers.fhir.request import NPI, SDOHCC
 
@@ -16,9 +16,7 @@ Json = dict[str, Any]
 PROFILE = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/SDOHCC-"
 SOCIAL_SERVICE = {"system": "http://snomed.info/sct", "code": "410606002"}
 SCOPE = {"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}
-ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 CONSENT_STATUS = {"active": "active", "refused": "rejected", "revoked": "inactive"}
-LABELS = {category: label for label, category in reversed(SECURITY_LABELS.items())}
 NOT_CARRIED = ("requested_by", "routing", "based_on_referral", "excluded_organizations", "person/household")
 
 
@@ -174,7 +172,7 @@ def _consent(s: Json, links: _Links) -> Json:
 
 def _service_request(s: Json, links: _Links) -> Json:
     need: Json = s["need"]
-    security = [{"system": ACT_CODE, "code": LABELS[c]} for c in s.get("sensitivity", [])]
+    security = codings(s.get("sensitivity", []))
     domain = {"coding": [{"system": SDOHCC, "code": need["domain"]}]}
     return _filled(
         {

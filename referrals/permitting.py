@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import structs
 
+from referrals import labels
 from referrals.consent import (
     NO_RECORDS,
     Asked,
@@ -42,7 +43,7 @@ def asked_of(state: Referral, said: Consent) -> Asked:
     """What a referral asks to disclose, under the consent said with it."""
     at = state.consent_said_at or state.created_at
     said = structs.replace(said, status=state.consent_status)
-    need = (state.domain, state.programme, state.sensitivity)
+    need = (state.domain, state.programme, labels.holding(state.sensitivity, state.domain))
     return Asked(state.sender, said, at, *need, attested=state.consent_attested)
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from referrals import commands as c
 from referrals import events as e
-from referrals import ids, words
+from referrals import ids, labels, words
 from referrals.amending import rechecked
 from referrals.authorizing import another_plan
 from referrals.cancelling import ended
@@ -98,7 +98,7 @@ def received(submission: Submission, envelope: c.Envelope, world: World) -> e.Re
         member=member,
         case_id=submission.case_id,
         priority=submission.priority,
-        sensitivity=tuple(dict.fromkeys((*submission.sensitivity, *row["sensitivity"]))),
+        sensitivity=labels.joined(submission.sensitivity, row["sensitivity"]),
         postal_code=postal_code(submission),
         county=county(submission),
         language=person.spoken_language,
@@ -152,7 +152,7 @@ def _again(
         return c.Rejection(No.CLOSED, f"the referral is {state.status}; send a new one")
     content = {f: getattr(event, f) for f in event.__struct_fields__}
     content |= {"requested_at": state.requested_at, "consent_said_at": state.consent_said_at}
-    content["sensitivity"] = tuple(dict.fromkeys((*state.sensitivity, *event.sensitivity)))
+    content["sensitivity"] = labels.joined(state.sensitivity, event.sensitivity)
     changed = tuple(f for f in content if f not in UNSEEN and content[f] != getattr(state, f)) or ("person",)
     amended = e.Fact(e.ReferralAmended(**content, changed=changed), command.sealed)
     after = evolve(state, state.id, amended, envelope.at)

@@ -9,6 +9,7 @@ import random
 import time
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -16,8 +17,11 @@ import msgspec
 from standardwebhooks import Webhook
 
 from infra import crash_points
+from infra.audit.trail import Trail
 from infra.postgres import queries
 from infra.waiting import woken
+from referrals import labels
+from stream_processors.disclosing import WITHDRAWN, About, about, may_leave, on_record
 from stream_processors.exchange import is_transient
 from stream_processors.receivers import ALTOGETHER, EACH, Receivers
 
@@ -38,6 +42,7 @@ class Notifier:
         self._pool = pool
         self._woken = asyncio.Event()
         self._receivers = Receivers()
+        self._trail = Trail("notify", uuid4(), datetime.now(UTC))
         self._calls: set[asyncio.Task[None]] = set()
         self._tidied_at = float("-inf")
 
@@ -70,7 +75,7 @@ class Notifier:
         free, rooms = self._receivers.free, self._receivers.rooms(time.monotonic())
         if not free:
             return
-        due = await self._pool.fetch(SQL["claim"], list(rooms), list(rooms.values()), EACH, free)
+        due = await self._claim(list(rooms), list(rooms.values()), free)
         if due:
             crash_points.here("notify.claimed")
         for row in due:
@@ -79,16 +84,39 @@ class Notifier:
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
 
+    async def _claim(self, known: list[str], rooms: list[int], free: int) -> list[dict[str, Any]]:
+        """What may leave now, each once on record as a disclosure; what may not any more is given up."""
+        now = datetime.now(UTC)
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                due = await connection.fetch(SQL["claim"], known, rooms, EACH, free)
+                rows = (
+                    await connection.fetch(SQL["about"], list({r["stream_id"] for r in due})) if due else []
+                )
+                found = {r["id"]: about(dict(r)) for r in rows}
+                said = [dict(r) | {"about": found.get(r["stream_id"], About())} for r in due]
+                sent = [r for r in said if may_leave(r["about"], r["recipient"], r["type"], now)]
+                if held := {r["id"] for r in said} - {r["id"] for r in sent}:
+                    await connection.execute(SQL["withdrawn"], list(held), WITHDRAWN)
+                fresh = [r for r in sent if r["attempts"] == 1]
+                if fresh:
+                    await self._trail.add(connection, [on_record(r["about"], r, now) for r in fresh])
+        except BaseException:
+            self._trail.forget()
+            raise
+        self._trail.adopt()
+        return sent
+
     async def _tidy(self) -> None:
         """Now and then: what waits for a receiver that wants no webhook any more is given up."""
         if time.monotonic() - self._tidied_at > UNWANTED_EVERY_S:
             await self._pool.execute(SQL["unwanted"])
             self._tidied_at = time.monotonic()
 
-    async def _send(self, client: httpx.AsyncClient, row: asyncpg.Record) -> None:
+    async def _send(self, client: httpx.AsyncClient, row: dict[str, Any]) -> None:
         answered, error = False, "the process ended"
         try:
-            answered, error = await _call(client, dict(row))
+            answered, error = await _call(client, row)
         finally:
             self._receivers.ended(row["recipient"], answered, time.monotonic(), random.random())
             self._woken.set()
@@ -131,13 +159,15 @@ async def _drained(answer: httpx.Response) -> None:
 
 def message(row: dict[str, Any], now: datetime) -> tuple[bytes, dict[str, str]]:
     """The body and signed headers of one delivery; the id stays the same over every attempt."""
-    body = msgspec.json.encode(
-        {
-            "type": row["type"],
-            "timestamp": row["at"],
-            "data": {row["kind"]: row["stream_id"], "version": row["version"], "status": row["status"]},
-        }
-    )
+    said: About = row["about"]
+    content: dict[str, Any] = {
+        "type": row["type"],
+        "timestamp": row["at"],
+        "data": {row["kind"]: row["stream_id"], "version": row["version"], "status": row["status"]},
+    }
+    if row["kind"] == "referral" and said.labels:
+        content |= {"sensitivity": said.labels, "notice": labels.notice(said.labels)}
+    body = msgspec.json.encode(content)
     signature = Webhook(row["webhook_secret"]).sign(str(row["id"]), now, body.decode())
     return body, {
         "content-type": "application/json",

@@ -17,6 +17,12 @@ where d.id = claimed.id
 returning d.id, d.recipient, d.kind, d.stream_id, d.version, d.type, d.status, d.at, d.attempts, claimed.webhook_url,
     claimed.webhook_secret
 
+-- name: about
+select id, state, consents_of(person_key) as consents from referral where id = any ($1::uuid[])
+
+-- name: withdrawn
+update delivery set failed_at = now(), last_error = $2 where id = any ($1::uuid[])
+
 -- name: unwanted
 update delivery d set failed_at = now(), last_error = 'the receiver has no webhook any more'
 from organization o

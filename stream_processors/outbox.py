@@ -3,7 +3,7 @@
 Comes in: one row of history (and its dead letter, if it is one). Goes out: (topic, key, value). Decides nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from referrals.consenting import REACH
 from referrals.covering import SPELL
 from referrals.duplicates import told
 from referrals.ids import event_id
+from referrals.labels import notice
 
 HEADER = "lane-seq"
 OURS = frozenset({"referral-received", "referral-amended", "duplicate-suspected"})
@@ -33,12 +34,15 @@ class Out(NamedTuple):
 Row = Mapping[str, Any]
 
 
-def outputs(row: Row, readers: frozenset[str], dead: Row | None) -> list[Out]:
-    """Everything one fact is published as: to the log, to its sender's feedback, to the dead letters."""
+def outputs(row: Row, readers: frozenset[str], dead: Row | None, labels: Sequence[str] = ()) -> list[Out]:
+    """Everything one fact is published as: to the log, to its sender's feedback, to the dead letters.
+
+    `labels`: the sensitivity of the referral it is about; it goes with what its sender is told.
+    """
     if row["kind"] == "referral":
         found = [_referral_event(row)]
         if row["sender"] in readers:
-            found.append(_feedback(row["sender"], row, str(row["stream_id"]), {}))
+            found.append(_feedback(row["sender"], row, str(row["stream_id"]), {}, labels))
         return found
     found = [_exchange_event(row)]
     if row["kind"] == SPELL:
@@ -88,7 +92,9 @@ def _exchange_event(row: Row) -> Out:
     return Out(topics.EXCHANGE_EVENT, _key(row), codec.encode("stream_fact.v1", fields))
 
 
-def _feedback(organization: str, row: Row, referral: str, refusal: Mapping[str, Any]) -> Out:
+def _feedback(
+    organization: str, row: Row, referral: str, refusal: Mapping[str, Any], labels: Sequence[str] = ()
+) -> Out:
     fields = {
         "event_id": str(refusal.get("event_id") or row["event_id"]),
         "occurred_at": _ms(row["occurred_at"]),
@@ -97,11 +103,19 @@ def _feedback(organization: str, row: Row, referral: str, refusal: Mapping[str, 
         "referral_id": referral,
         "version": 0 if refusal else row["version"],
         "status": row["status"] or "",
-        "data": _told(organization, row),
+        "data": labelled(_told(organization, row), labels),
     }
     fields |= {k: refusal[k] for k in ("reason", "detail", "topic", "partition", "offset") if k in refusal}
     key = referral.encode() or _key(row)
     return Out(topics.feedback(organization), key, codec.encode("feedback_given.v1", fields))
+
+
+def labelled(data: bytes, labels: Sequence[str]) -> bytes:
+    """A fact's data with the labels of its referral and the notice that goes with them."""
+    if not labels:
+        return data
+    said = msgspec.json.decode(data, type=dict[str, Any]) | {"sensitivity": list(labels)}
+    return msgspec.json.encode(said | ({"notice": notice(labels)} if notice(labels) else {}))
 
 
 def _released(row: Row) -> bytes:

@@ -7,6 +7,7 @@ dead-letter. The position moves only after the broker has everything (reliabilit
 import asyncio
 import contextlib
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -17,6 +18,7 @@ from infra import crash_points
 from infra.kafka import KafkaLogin
 from infra.postgres import CHANNEL, queries
 from infra.waiting import woken
+from referrals import labels
 from referrals.ids import LANES, partition
 from stream_processors import metrics
 from stream_processors.outbox import HEADER, Out, outputs
@@ -79,10 +81,13 @@ class Relay:
             return False
         crash_points.here("relay.selected")
         readers = frozenset(r["id"] for r in await connection.fetch(SQL["feedback_readers"]))
+        said = await _labels(connection, rows, readers)
         sent = [
             await _send(producer, row["lane"], row["lane_seq"], out)
             for row in rows
-            for out in outputs(dict(row), readers, await self._dead(connection, row))
+            for out in outputs(
+                dict(row), readers, await self._dead(connection, row), said.get(row["stream_id"], ())
+            )
             if (out.topic, row["lane"], row["lane_seq"]) not in published
         ]
         crash_points.here("relay.enqueued")
@@ -113,6 +118,15 @@ class Relay:
             if ends:
                 flat = [(topic, number, end) for (topic, number), end in ends.items()]
                 await connection.execute(SQL["save_ends"], self._group, *columns(flat))
+
+
+async def _labels(
+    connection: asyncpg.Connection, rows: list[Any], readers: frozenset[str]
+) -> dict[UUID, tuple[str, ...]]:
+    """The sensitivity of the referrals that somebody is told of."""
+    told = {row["stream_id"] for row in rows if row["kind"] == "referral" and row["sender"] in readers}
+    found = await connection.fetch(SQL["labels"], list(told)) if told else []
+    return {r["id"]: labels.holding(r["sensitivity"] or (), r["domain"]) for r in found}
 
 
 @contextlib.asynccontextmanager

@@ -24,6 +24,10 @@ order by h.lane, h.lane_seq
 -- name: dead_letter
 select * from dead_letter where id = $1
 
+-- name: labels
+select id, domain, array(select jsonb_array_elements_text(state -> 'sensitivity')) as sensitivity
+from referral where id = any ($1::uuid[])
+
 -- name: feedback_readers
 select id from organization where kafka_username is not null
 

@@ -30,12 +30,14 @@ def inbox(
     show: Show, referrals: Iterable[View], counts: Mapping[str, int], tab: str, cursors: Model
 ) -> Model:
     """The cards of one tab."""
+    found = list(referrals)
     return {
         "title": show.text("cbo.heading"),
         "live": True,
         "tab": tab,
         "tabs": tabs(show, "/cbo", cards.TABS, counts, tab),
-        "cards": [cards.card(show, r) for r in referrals],
+        "cards": [cards.card(show, r) for r in found],
+        **show.beside(*found),
         **cursors,
     }
 
@@ -54,6 +56,7 @@ def one(show: Show, referral: View, events: Iterable[View]) -> Model:
         "person": person(show, referral),
         "about": about(show, referral),
         "entries": entries(show, events, referral.get("hops") or []),
+        **show.beside(referral),
     }
 
 
@@ -82,6 +85,7 @@ def answer(
         "needs": text.choices("need_outcomes", list(NEEDS)) if action in OUTCOMES else [],
         "hint": text(f"{action}.need-hint") if action in OUTCOMES else "",
         "organizations": list(organizations),
+        **show.beside(referral),
         "reached": [{"code": c, "label": text(f"contact.{c}")} for c in ("yes", "no")],
         "methods": [{"code": c, "label": text(f"method.{c}")} for c in METHODS],
         "form": form,
@@ -127,4 +131,5 @@ def overtaken(show: Show, referral: View, events: Iterable[View], made: Model, t
         "advice": show.text("conflict.stale" if turn else "conflict.gone"),
         "href": made["href"],
         "entries": story[:3],
+        **show.beside(referral),
     }

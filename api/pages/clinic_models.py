@@ -42,10 +42,12 @@ def tracker(
     show: Show, referrals: Iterable[View], counts: Mapping[str, int], tab: str, query: str, cursors: Model
 ) -> Model:
     """The list of the sender's referrals; `cursors` = first_href and next_href."""
+    found = list(referrals)
     return {
         "title": show.text("clinic.heading"),
         "live": True,
-        "rows": [show.summary(r, BASE) for r in referrals],
+        "rows": [show.summary(r, BASE) for r in found],
+        **show.beside(*found),
         "filters": tabs(show, "/clinic", TABS, counts, tab),
         "filtered": tab != "all",
         "query": query,
@@ -74,6 +76,8 @@ def detail(
         "person": person(show, referral, offered=False),
         "routing": routing(show, decision),
         "can_cancel": base == BASE and referral["status"] not in TERMINAL,
+        "disclosures": "" if back == "/mco" else f"{base}/{referral['id']}/disclosures",
+        **show.beside(referral),
     }
 
 
@@ -94,6 +98,7 @@ def cancel(show: Show, referral: View, form: Mapping[str, Any]) -> Model:
         "title": show.text("cancel.heading"),
         "r": show.summary(referral, BASE),
         "reasons": show.text.choices("cancel_reasons"),
+        **show.beside(referral),
         "form": form,
     }
 

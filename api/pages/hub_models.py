@@ -33,12 +33,14 @@ def queue(
     links: Iterable[View] = (),
 ) -> Model:
     """The referrals of one tab, and beside the queue the persons of two senders that look like one."""
+    found = list(referrals)
     return {
         "title": show.text("hub.heading"),
         "live": True,
         "tab": tab,
         "tabs": tabs(show, "/hub", TABS, counts, tab),
-        "rows": [row(show, r) for r in referrals],
+        "rows": [row(show, r) for r in found],
+        **show.beside(*found),
         "links": [link(show, found) for found in links],
         **cursors,
     }

@@ -75,12 +75,13 @@ async def plan(request: Request) -> Response:
             PAGE + 1,
         )
     found, last = cut(found)
-    show = await show_for(request)
+    show, shown = await show_for(request), visible(request, found)
     model = plan_models.plan(show, period.contract.title, period.span, rows) | {
         "csv_href": period.csv(),
         "contracts": [{"code": c.id, "label": c.title} for c in _own(principal.organization)],
         "measures": [_tile(show, period, id, rows) for id in measures.definitions()] if rows else [],
-        "rows": plan_models.members(show, visible(request, found)),
+        "rows": plan_models.members(show, shown),
+        **show.beside(*shown),
         **turned(request, last),
     }
     return page(request, "mco_plan.html", model)

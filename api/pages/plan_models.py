@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from api.pages import marks, when
 from api.pages.funnel import funnel
 from api.pages.show import Model, Show, View
+from referrals import labels
 from referrals.measures import Counted, Definition, Measured, Row
 
 BASE = "/mco/referrals"
@@ -35,12 +36,19 @@ def plan(show: Show, title: str, span: Span, rows: Sequence[Row]) -> Model:
 
 def by_need(show: Show, rows: Sequence[Row]) -> list[Model]:
     """One row per kind of help, the most wanted first."""
-    domains = {r.domain for r in rows}
+    names = {d: _kind(show, d) for d in {r.domain for r in rows}}
     made = [
-        {"need": show.text.label("domains", d), **_counts([r for r in rows if r.domain == d])}
-        for d in domains
+        {"need": name, **_counts([r for r in rows if names[r.domain] == name])}
+        for name in set(names.values())
     ]
     return sorted(made, key=lambda d: (-d["received"], d["need"]))
+
+
+def _kind(show: Show, domain: str) -> str:
+    """The name of a kind of help; those whose need is masked are counted together without one."""
+    if labels.is_masked(labels.holding((), domain), None):
+        return show.text("need.private")
+    return show.text.label("domains", domain)
 
 
 def _counts(rows: Sequence[Row]) -> dict[str, int]:
@@ -107,7 +115,8 @@ def behind(
     show: Show, tile: View, span: Span, counted: Sequence[Counted], referrals: Iterable[View], cursors: Model
 ) -> Model:
     """The referrals behind one number, and how each counts in it."""
-    known: Mapping[str, Any] = {r["id"]: r for r in members(show, referrals)}
+    found = list(referrals)
+    known: Mapping[str, Any] = {r["id"]: r for r in members(show, found)}
     return {
         "title": tile["title"],
         "back": {"href": f"/mco?{urlencode(dict(span))}", "label": show.text("mco.back")},
@@ -116,6 +125,7 @@ def behind(
         "csv_href": tile["csv_href"],
         "headings": [show.text(f"mco.{h}") for h in LIST_HEADINGS],
         "rows": [_behind(show, c, known.get(str(c.referral))) for c in counted],
+        **show.beside(*found),
         **cursors,
     }
 

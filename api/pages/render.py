@@ -90,6 +90,8 @@ def frame(
         "other_language": {"code": code, "name": LANGUAGES[code]},
         "demo": demo,
         "live": False,
+        "notice": "",
+        "blank": False,
     }
 
 

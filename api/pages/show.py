@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from api.pages import marks, when
 from api.pages.text import Text, spelled
-from referrals import words
+from referrals import labels, words
+from referrals.labels import MASKED
 from referrals.words import TERMINAL
 
 View = Mapping[str, Any]
@@ -44,6 +45,8 @@ class Show(Struct, frozen=True):
 
     def organization(self, id: str | None) -> str:
         """The name of an organization; its id in plain spelling when it has no name here."""
+        if id == MASKED:
+            return self.text("masked")
         return self.organizations.get(id or "", spelled(id or "")) or self.text("someone")
 
     def service(self, id: str | None) -> str:
@@ -104,6 +107,12 @@ class Show(Struct, frozen=True):
         tail = reason or (due["relative"] if due else "")
         return f"{said}: {tail}" if reason else f"{said} - {tail}" if tail else said
 
+    def beside(self, *referrals: View) -> Model:
+        """What the frame says beside them: the redisclosure notice, and whether paper is to stay blank."""
+        notices = [r["notice"] for r in referrals if r.get("notice")]
+        blank = any(map(_is_masked, referrals))
+        return {"notice": notices[0] if notices else "", "blank": blank}
+
     def place(self, referral: View) -> str:
         """Where help is wanted: ZIP and county, as much as is known."""
         person = referral.get("person") or {}
@@ -158,3 +167,8 @@ class Show(Struct, frozen=True):
             "changed": when.moment(self.text, referral["updated_at"], self.now),
             "sender": self.organization(referral.get("sender")),
         }
+
+
+def _is_masked(referral: View) -> bool:
+    need = referral.get("need") or {}
+    return labels.is_masked(referral.get("sensitivity") or (), need.get("programme"))

@@ -13,8 +13,10 @@ from grown g, unnest($5::bigint[], $6::text[], $7::timestamptz[], $8::text[], $9
     as r (number, kind, at, tenant, body, hash)
 
 -- name: disclose
-insert into audit_disclosure (chain, number, referral_id, person_key, tenant, recipient, at)
-select * from unnest($1::text[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[])
+insert into audit_disclosure (chain, number, referral_id, person_key, tenant, recipient, at, shown, basis, rule, action,
+    purpose)
+select * from unnest($1::text[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[],
+    $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
 on conflict do nothing
 
 -- name: heads

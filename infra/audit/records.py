@@ -21,7 +21,7 @@ Outcome = Literal["0", "4", "8"]
 class Object(Struct, frozen=True, omit_defaults=True):
     """One thing looked at or acted on (AuditEvent.entity); `shown` is the row of the API's grants that held.
 
-    `basis` is why it may be: the consent's id, or the rule (own, programme, operator).
+    `basis` is why it may be: the consent's id, or the right (own, operator); `rule` is the sharing rule and version.
     """
 
     kind: str
@@ -30,6 +30,7 @@ class Object(Struct, frozen=True, omit_defaults=True):
     person: UUID | None = None
     shown: str | None = None
     basis: str | None = None
+    rule: str | None = None
 
 
 class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):

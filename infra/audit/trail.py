@@ -72,7 +72,10 @@ class Trail:
     ) -> None:
         """Index what was shown of whom to another organization than the sender's."""
         shown = [
-            (self.chain, link.number, UUID(o.id), o.person, o.owner, record.tenant, record.at)
+            (
+                *(self.chain, link.number, UUID(o.id), o.person, o.owner, record.tenant, record.at),
+                *(o.shown, o.basis, o.rule, record.action, record.purpose),
+            )
             for link, record in zip(links, found, strict=True)
             if isinstance(record, records.Request) and record.status < 400
             for o in record.objects

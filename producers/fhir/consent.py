@@ -1,4 +1,4 @@
-"""The Consents of a request -> the consent part of one person's submission, and sensitivity labels.
+"""The Consents of a request -> the consent part of one person's submission.
 
 Comes in: a ServiceRequest, its Patient and the Graph. Goes out: plain dicts in the words of submission.py.
 Must never read a consent more widely than it was given: what cannot be expressed here counts as absent.
@@ -30,12 +30,6 @@ STRICTNESS = ("absent", "active", "revoked", "refused")
 NOT_RECIPIENTS = frozenset({"CST", "AUT", "INF", "GRANTOR", "DELEGATOR", "CONSENTER", "PAT"})
 MAX_CONSENTS = 50
 OPTED_OUT = frozenset({"OPTOUT", "OPTOUTE"})
-SECURITY_LABELS = {
-    **dict.fromkeys(("ETH", "ETHUD", "OPIOIDUD", "SUD", "SUDINF", "42CFRPart2", "ALCUD"), "part2"),
-    **dict.fromkeys(("VIO", "SDV", "DVD", "DV", "IPV", "SEV"), "violence"),
-    **dict.fromkeys(("BH", "PSY", "PSYTHPN", "MH", "EMOTDIS", "BHINF"), "behavioral-health"),
-    "MINOR-CONSENTED": "minor-consented",
-}
 
 
 def applying(graph: Graph, request: Resource, patient: Resource) -> Resource | None:
@@ -97,18 +91,6 @@ def barred(graph: Graph, found: Resource | None, known: Collection[str]) -> list
     actors = [a for deny in _denials(found.child("provision")) for a in deny.children("actor")]
     names = _named(graph, found, [a.child("reference") for a in actors], known)
     return sorted({name for name in names if name in known})
-
-
-def sensitivity(*resources: Resource | None) -> list[str]:
-    """Sensitivity from security labels of the resources and of a consent's provision."""
-    found: set[str] = set()
-    for resource in resources:
-        if resource is None:
-            continue
-        labels = [*resource.child("meta").children("security")]
-        labels += resource.child("provision").children("securityLabel")
-        found |= {SECURITY_LABELS[c] for label in labels if (c := label.text("code")) in SECURITY_LABELS}
-    return sorted(found)
 
 
 def _strictest_of_latest(consents: list[Resource]) -> Resource | None:

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from producers.fhir import consent as consents
+from producers.fhir import labels
 from producers.fhir import person as people
 from producers.fhir.bundle import Graph, Resource
 from producers.fhir.dates import first_day
@@ -93,7 +94,7 @@ def body(context: Context, of: Parts) -> dict[str, Any]:
             {"domain": _domain(graph, request), "code": _code(request), "note": _note(request, task)}
         ),
         "priority": lead.text("priority") or request.text("priority"),
-        "sensitivity": consents.sensitivity(request, task, of.consent),
+        "sensitivity": labels.sensitivity(request, task, of.consent),
         "coverage": _coverage(context, of),
         "preferred_organization": _preferred(context, request, task),
         "excluded_organizations": consents.barred(graph, of.consent, known),

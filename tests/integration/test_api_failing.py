@@ -12,6 +12,7 @@ import uvicorn
 
 from producers.producer import BrokerAway
 from tests.support.api import Api
+from tests.support.people import entered, joined, token_of
 from tests.support.referrals import body
 
 
@@ -176,6 +177,19 @@ async def test_a_stream_ends_when_its_credentials_do(api: Api, url: str) -> None
             async with api.owner() as owner:
                 await owner.execute("delete from access_token where tenant = 'food-b'")
             found = await asyncio.wait_for(events(lines, 100), 15)
+    assert found[-1][0] == "closed"
+
+
+async def test_a_stream_ends_at_once_when_its_person_logs_out(api: Api, url: str) -> None:
+    async with client(api, url) as http:
+        email = await joined(api, "clinic-a")
+        assert (await entered(http, email)).status_code == 303
+        token = await token_of(http)
+        async with http.stream("GET", "/v1/events/stream") as stream:
+            lines = stream.aiter_lines()
+            assert (await events(lines, 1))[0][0] == "ready"
+            assert (await http.post("/logout", data={"csrf": token})).status_code == 303
+            found = await asyncio.wait_for(events(lines, 100), 2)
     assert found[-1][0] == "closed"
 
 

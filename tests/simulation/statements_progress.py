@@ -98,6 +98,16 @@ def feedback_readers(tx: Transaction) -> list[Row]:
     return [{"id": row["id"]} for row in tx.rows("organization") if row["kafka_username"]]
 
 
+@statement(RELAY, "labels")
+def labels(tx: Transaction, ids: Sequence[UUID]) -> list[Row]:
+    found = [(tx.get("referral", id) or {}, id) for id in ids]
+    states = [(msgspec.json.decode(row["state"]), row, id) for row, id in found if row]
+    return [
+        {"id": id, "domain": row["domain"], "sensitivity": state.get("sensitivity", [])}
+        for state, row, id in states
+    ]
+
+
 @statement(RELAY, "move")
 async def move(tx: Transaction, lanes: Sequence[int], numbers: Sequence[int]) -> None:
     for lane, number in zip(lanes, numbers, strict=True):

@@ -6,6 +6,7 @@ from api.pages import (
     cards,
     cbo_models,
     clinic_models,
+    disclosed,
     entry_models,
     front_models,
     hub_models,
@@ -39,6 +40,21 @@ LINK = {
     "alike": ["family_name"],
     "differing": [],
 }
+
+
+LINKS = {"next_href": "", "first_href": ""}
+
+
+def _disclosure(says: str) -> dict[str, Any]:
+    """One entry of the accounting."""
+    return {
+        "at": ago(hours=3),
+        "recipient": "harvest-food-bank",
+        "what": says or "holder",
+        "why": says or "giving the help that was asked for",
+        "under": says or "consent said with it",
+        "rule": "default@sharing-2026-11",
+    }
 
 
 def models(language: str = "en", says: str = "") -> dict[str, list[dict[str, Any]]]:
@@ -122,6 +138,13 @@ def _clinic(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
                 show, referral("needs-review", says, hops=[]), story[:2], why | {"chosen": None}
             ),
             clinic_models.detail(show, referral("received", says, hops=[], person=None), [], None),
+        ],
+        "disclosures.html": [
+            disclosed.model(
+                show, referral("accepted", says), [_disclosure(says)], "/clinic/referrals", "/x.csv"
+            )
+            | LINKS,
+            disclosed.model(show, referral("accepted", says), [], "/hub/referrals", "/x.csv") | LINKS,
         ],
         "clinic_cancel.html": [clinic_models.cancel(show, referral("requested", says), form({"note": says}))],
         "clinic_new.html": [

@@ -133,7 +133,7 @@ def test_before_acceptance_a_cbo_sees_the_need_and_the_area_but_nobody() -> None
         "interpreter_needed": True,
         "address": {"postal_code": "94607", "county": "alameda"},
     }
-    assert view["coverage"] == {"payer": "plan"}
+    assert (view["coverage"], view["service_area"]) == (None, None)
 
 
 @pytest.mark.parametrize("status", [HopStatus.ACCEPTED, HopStatus.IN_PROGRESS, HopStatus.ON_HOLD])

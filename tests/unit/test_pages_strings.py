@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 import api
+from api import disclosures
 from api.pages import (
     cards,
     cbo_models,
     clinic_models,
+    disclosed,
     front_models,
     funnel,
     hub_models,
@@ -45,6 +47,7 @@ FAMILIES: dict[str, set[str]] = {
     "clock": {*CLOCKS, HOLD_REVIEW},
     "approval": set(words.AUTHORIZATIONS),
     "room-status": set(capacity.STATUSES),
+    "shown": set(disclosures.PURPOSES),
     "role": {role for held in roles.ROLES.values() for role in held},
 }
 # keys that code puts together from a literal and a code of its own tables
@@ -66,6 +69,7 @@ MADE = {
     *(f"contact.{a}" for a in ("yes", "no")),
     *(f"funnel.{s}" for s in funnel.STEPS),
     *(f"home.step-{s}{end}" for s, _ in front_models.STEPS for end in ("", "-text")),
+    *(f"disclosed.{h}" for h in disclosed.HEADINGS),
     *(f"mco.{h}" for h in (*plan_models.HEADINGS, *plan_models.LIST_HEADINGS)),
     *(f"likeness.{part}" for part in ("same", "alike", "differing")),
     *(f"form.{c}" for c in ("yes", "no", "unsure")),

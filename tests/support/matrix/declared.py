@@ -18,14 +18,14 @@ AUDIT = "audit.read"
 SCOPES: dict[str, frozenset[str]] = {
     type: frozenset(scopes.split())
     for type, scopes in {
-        "clinic": "referrals.write referrals.read consents.write screenings.write directory.read",
-        "platform": "referrals.write referrals.read consents.write screenings.write directory.read",
+        "clinic": "referrals.write referrals.read consents.write screenings.write directory.read disclosures.read",
+        "platform": "referrals.write referrals.read consents.write screenings.write directory.read disclosures.read",
         "mco": "referrals.write referrals.read consents.write screenings.write authorizations.write measures.read"
-        " directory.read",
+        " directory.read disclosures.read",
         "cbo": "referrals.read responses.write directory.read directory.write",
-        "hub": "referrals.read responses.write assignments.write consents.write directory.read",
+        "hub": "referrals.read responses.write assignments.write consents.write directory.read disclosures.read",
         "state": "measures.read directory.read",
-        "operator": "referrals.read operations.read measures.read directory.read directory.write",
+        "operator": "referrals.read operations.read measures.read directory.read directory.write disclosures.read",
     }.items()
 }
 
@@ -34,7 +34,7 @@ class Line(NamedTuple):
     """One route: who may call it with which scope; its object, who of the parties may, what the others are told.
 
     `parties`: what one must be to the object (world.Thing.parties); the others that see a referral are told `others`,
-    whoever sees nothing 404. `free`: not on the audit's record.
+    whoever sees nothing 404. `free`: not on the audit's record. `also`: another scope that suffices.
     """
 
     types: frozenset[str]
@@ -43,6 +43,7 @@ class Line(NamedTuple):
     parties: str = ""
     others: int = 404
     free: bool = False
+    also: str = ""
 
 
 SEES = "sender payer offered holder hub operator"
@@ -68,6 +69,12 @@ ROUTES: dict[str, Line] = {
     "GET /v1/persons/links": Line(HUB, "assignments.write"),
     "POST /v1/persons/links/{id}/confirm": Line(HUB, "assignments.write", "link", "owner"),
     "POST /v1/persons/links/{id}/reject": Line(HUB, "assignments.write", "link", "owner"),
+    "GET /v1/persons/{id}/disclosures": Line(
+        S | HUB | OPERATOR, "disclosures.read", "person", "owner hub operator", also=AUDIT
+    ),
+    "GET /v1/persons/{id}/disclosures.csv": Line(
+        S | HUB | OPERATOR, "disclosures.read", "person", "owner hub operator", also=AUDIT
+    ),
     "POST /v1/screenings": Line(S, "screenings.write"),
     "GET /v1/contracts/{id}/measures": Line(ALL, "measures.read", "contract", "payer state operator"),
     "GET /v1/contracts/{id}/measures.csv": Line(ALL, "measures.read", "contract", "payer state operator"),
@@ -116,6 +123,7 @@ ROUTES: dict[str, Line] = {
     "GET /clinic/referrals/{id}": Line(S, "referrals.read", "referral", "sender"),
     "GET /clinic/referrals/{id}/cancel": Line(S, "referrals.write", "referral", "sender", 403),
     "POST /clinic/referrals/{id}/cancel": Line(S, "referrals.write", "referral", "sender", 403),
+    "GET /clinic/referrals/{id}/disclosures": Line(S, "disclosures.read", "referral", "sender", also=AUDIT),
     "GET /cbo": Line(CBO, "referrals.read"),
     "GET /cbo/referrals/{id}": Line(CBO, "referrals.read", "referral", "offered holder"),
     "GET /cbo/referrals/{id}/{action}": Line(CBO, "responses.write", "referral", "offered holder"),
@@ -128,6 +136,7 @@ ROUTES: dict[str, Line] = {
     "GET /mco/referrals/{id}": Line(MCO, "referrals.read", "referral", "payer sender"),
     "GET /hub": Line(HUB, "referrals.read"),
     "GET /hub/referrals/{id}": Line(HUB, "referrals.read", "referral", "hub"),
+    "GET /hub/referrals/{id}/disclosures": Line(HUB, "disclosures.read", "referral", "hub", also=AUDIT),
     "POST /hub/referrals/{id}/assign": Line(HUB, "assignments.write", "referral", "hub"),
     "POST /hub/referrals/{id}/close": Line(HUB, "responses.write", "referral", "hub"),
     "POST /hub/referrals/{id}/reopen": Line(HUB, "responses.write", "referral", "hub"),
@@ -166,7 +175,7 @@ def expected(route: str, type: str | None, scopes: frozenset[str], party: str | 
         return "admitted"
     if type is None or (is_page(route) and not person):
         return "login"
-    if type not in line.types or (line.scope and line.scope not in scopes):
+    if type not in line.types or (line.scope and not {line.scope, line.also} & scopes):
         reads_one = route.startswith("GET ") and "{" in route
         never = line.scope != "" and line.scope not in SCOPES[type]
         return "missing" if reads_one and never else "forbidden"

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from api.cursors import encode
 from api.reading import Position
+from referrals.ids import person_key
 from stream_processors import linker
 from tests.support.api import Api
 from tests.support.matrix import canaries
@@ -112,6 +113,11 @@ class World:
         hop = made["hops"][-1]["hop"] if made["hops"] else MISSING
         everyone = parties | {OPERATOR: "operator"}
         self.add(Thing(name, "referral", made["id"], everyone, hop, made["sender_referral_id"]))
+        if name.startswith(("accepted", "reviewed")):
+            key = str(person_key(made["sender"], made["person"]["person_id"]))
+            parts = {"sender": "owner", "hub": "hub", "operator": "operator"}
+            theirs = {o: parts[party] for o, party in everyone.items() if party in parts}
+            self.add(Thing(f"person-{name}", "person", key, theirs))
 
     async def _answer(self, made: dict[str, Any], cbo: str, action: str, **more: Any) -> None:
         async with self.api.http(cbo) as http:
@@ -144,7 +150,11 @@ class World:
         async with self.api.http(clinic) as http:
             body = {"person_id": person, "method": canaries.text(clinic, f"consent-{side}", "consent")}
             answer = await http.put(f"/v1/consents/{own_id}", json=body)
-        assert answer.status_code == 200, answer.text
+            assert answer.status_code == 200, answer.text
+            said = canaries.text(clinic, f"screening-{side}", "screening")
+            screening = {"id": said, "person_id": person, "item": [{"linkId": said, "answer": said}]}
+            answer = await http.post("/v1/screenings", json=screening)
+        assert answer.status_code == 202, answer.text
         self.add(Thing(f"consent-{side}", "consent", own_id, {clinic: "owner"}, own_id=person))
 
     async def _cursor(self, clinic: str) -> None:

@@ -1,0 +1,202 @@
+"""Revocations among readers on a real Postgres: what is asked for after the acknowledgement is answered with a stub.
+
+A hundred people, each with a holder who reads by every way in while the clinic revokes, at random moments; notices
+wait in the outbox of deliveries meanwhile.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import msgspec
+import pytest
+
+from infra.audit import records
+from infra.postgres import pool
+from stream_processors.disclosing import WITHDRAWN
+from stream_processors.notify import Notifier
+from tests.integration.test_consent import PERSONAL, relayed, under
+from tests.support.api import PASSWORD, Api, answer
+
+pytestmark = pytest.mark.real
+ROUNDS, LEAD_S, AT_ONCE = 100, 0.03, 4
+DELIVERY = """
+insert into delivery (id, tenant, recipient, kind, stream_id, version, type, status, at, next_attempt_at)
+values ($1, 'clinic-a', $2, 'referral', $3, 3, 'note-added', 'accepted', now(), now() + $4 * interval '1 second')
+"""
+
+
+@pytest.fixture
+async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    async with Api(tmp_path_factory.mktemp("channels")) as running:
+        yield running
+
+
+Look = tuple[str, float, str]
+
+
+class Round:
+    """One person: when the end of the consent was acknowledged, and every answer with the moment it was asked for."""
+
+    def __init__(self, number: int) -> None:
+        self.consent, self.person = f"C-{number}", f"P-{number}"
+        self.referral = ""
+        self.holder = ""
+        self.acknowledged = 0.0
+        self.acknowledged_at = datetime.max.replace(tzinfo=UTC)
+        self.looks: list[Look] = []
+
+
+@asynccontextmanager
+async def hearing(api: Api) -> AsyncIterator[Counter[str]]:
+    """The notices run, to one receiver for both community organizations; which ids it has heard."""
+    heard: Counter[str] = Counter()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        body = await reader.readexactly(int(head.split("content-length: ")[1].split("\r\n")[0]))
+        assert not any(name.encode() in body for name in PERSONAL)
+        heard[head.split("webhook-id: ")[1].split("\r\n")[0]] += 1
+        writer.write(b"HTTP/1.1 204 Taken\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+    async with api.owner() as owner:
+        change = "update organization set webhook_url = $1, webhook_secret = 'whsec_c3ludGhldGlj'"
+        change += " where id like 'food-%'"
+        await owner.execute(change, url)
+    async with server, await pool(api.url, "worker") as connections:
+        running = asyncio.create_task(Notifier(connections).run())
+        try:
+            yield heard
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+
+
+async def test_what_is_asked_for_after_a_revocation_is_answered_without_the_person(api: Api) -> None:
+    chance = random.Random(38)
+    async with (
+        hearing(api) as heard,
+        api.owner() as owner,
+        _browser(api, "food-a") as food_a,
+        _browser(api, "food-b") as food_b,
+    ):
+        pages = {"food-a": food_a, "food-b": food_b}
+        rounds = [await _held(api, number) for number in range(ROUNDS)]
+        notices = {}
+        for one in rounds:
+            notices[one.referral] = uuid4()
+            wait = chance.uniform(0.0, 1.0)
+            await owner.execute(DELIVERY, notices[one.referral], one.holder, UUID(one.referral), wait)
+        for start in range(0, ROUNDS, AT_ONCE):
+            now = rounds[start : start + AT_ONCE]
+            await asyncio.gather(*(_raced(api, one, pages[one.holder], chance) for one in now))
+        pending = "select count(*) from delivery where delivered_at is null and failed_at is null"
+        async with asyncio.timeout(20):
+            while await owner.fetchval(pending):
+                await asyncio.sleep(0.1)
+        dropped = await owner.fetchval("select count(*) from delivery where last_error = $1", WITHDRAWN)
+        sent = await _disclosed(owner)
+    told: Counter[str] = Counter()
+    for one in rounds:
+        for channel, asked_at, text in one.looks:
+            when = "after" if asked_at >= one.acknowledged else "before"
+            personal = any(name in text for name in PERSONAL)
+            told[f"{channel} {when} {'personal' if personal else 'bare'}"] += 1
+    assert not [key for key in told if key.endswith("after personal")], told
+    for channel in ("one", "events", "list", "page"):
+        assert told[f"{channel} after bare"] > ROUNDS // 10, told
+    assert told["one before personal"] > ROUNDS // 10, "readers did see the person before"
+    late = [
+        one.referral for one in rounds if sent.get(one.referral, one.acknowledged_at) > one.acknowledged_at
+    ]
+    assert late == [], "a notice was sent after its consent had ended"
+    assert len(sent) + dropped == ROUNDS and 0 < dropped < ROUNDS, (len(sent), dropped)
+    assert {str(notices[referral]) for referral in sent} <= set(heard)
+    assert await relayed(api) == ROUNDS
+
+
+async def _held(api: Api, number: int) -> Round:
+    """A referral whose holder has accepted it."""
+    one = Round(number)
+    referral = await api.submitted("clinic-a", **under(one.consent, one.person))
+    one.referral, one.holder = referral["id"], referral["hops"][-1]["organization"]
+    assert (await answer(api, referral, "accept")).status_code == 200
+    return one
+
+
+async def _raced(api: Api, one: Round, page: httpx.AsyncClient, chance: random.Random) -> None:
+    """The clinic revokes while the holder reads by every way in."""
+    referral = f"/v1/referrals/{one.referral}"
+    ways = {
+        "one": referral,
+        "events": f"{referral}/events",
+        "list": "/v1/referrals?limit=10",
+        "fhir": f"/fhir/Task/{one.referral}",
+    }
+    async with api.http("clinic-a") as clinic, api.http(one.holder) as holder:
+
+        async def revoke() -> None:
+            await asyncio.sleep(chance.uniform(0.0, LEAD_S))
+            said = await clinic.post(f"/v1/consents/{one.consent}/revoke", json={"person_id": one.person})
+            assert said.status_code == 200, said.text
+            one.acknowledged, one.acknowledged_at = time.monotonic(), datetime.now(UTC)
+
+        async def look(channel: str, get: Callable[[str], Awaitable[httpx.Response]], path: str) -> None:
+            for _ in range(3):
+                await asyncio.sleep(chance.uniform(0.0, LEAD_S * 2))
+                at = time.monotonic() if not one.acknowledged else max(time.monotonic(), one.acknowledged)
+                found = _own(channel, await _patient(get, path), one.referral)
+                one.looks.append(
+                    (channel, at if one.acknowledged and at >= one.acknowledged else -1.0, found)
+                )
+
+        reads: list[Any] = [look(name, holder.get, path) for name, path in ways.items()]
+        reads.append(look("page", page.get, f"/cbo/referrals/{one.referral}"))
+        await asyncio.gather(revoke(), *reads)
+        for name, path in ways.items():
+            one.looks.append(
+                (name, time.monotonic(), _own(name, await _patient(holder.get, path), one.referral))
+            )
+
+
+async def _patient(get: Callable[[str], Awaitable[httpx.Response]], path: str) -> httpx.Response:
+    """The answer, asked for again while there are too many requests."""
+    while (got := await get(path)).status_code == 429:
+        await asyncio.sleep(0.2)
+    return got
+
+
+def _own(channel: str, got: httpx.Response, referral: str) -> str:
+    """Of a list, the referral's own entry: the others are other people's."""
+    assert got.status_code == 200, got.text
+    if channel != "list":
+        return got.text
+    return str([item for item in got.json()["items"] if item["id"] == referral])
+
+
+@asynccontextmanager
+async def _browser(api: Api, organization: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A person of the organization, logged in."""
+    async with api.http() as client:
+        said = {"email": f"staff@{organization}.example.org", "password": PASSWORD}
+        assert (await client.post("/login", data=said)).status_code == 303
+        yield client
+
+
+async def _disclosed(owner: asyncpg.Connection) -> dict[str, datetime]:
+    """When each notice was decided on, by the referral it is about."""
+    rows = await owner.fetch("select body from audit_record where kind = 'request' and chain like 'notify-%'")
+    found = [msgspec.json.decode(row["body"], type=records.Request) for row in rows]
+    return {o.id: record.at for record in found for o in record.objects}
