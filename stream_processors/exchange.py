@@ -182,7 +182,7 @@ class Exchange:
             journal = Journal(writes)
             work = await settled(connection, loaded, world, records, journal if early else None)
             crash_points.here("batch.decided")
-            await store.save(connection, writes, journal, work, self._world.webhooks)
+            await store.save(connection, writes, journal, work, self._world.webhooks, self._opener)
         await self._sealing.seal(connection, work.history)
         crash_points.here("batch.saved")
         return work
