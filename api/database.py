@@ -12,14 +12,14 @@ from typing import Any
 import asyncpg
 
 from api.principal import Principal
-from infra.postgres import session_settings
+from infra.postgres import ENDED, session_settings
 
 # What says that Postgres is away or overloaded, as opposed to a fault of ours.
 AWAY = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
+    *ENDED,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
     asyncpg.AdminShutdownError,

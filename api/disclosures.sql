@@ -7,7 +7,7 @@ select exists (
         and (
             sender = $2 -- seen by: sender
             or (hub = $2 and reviewed) -- seen by: hub
-            or ($3::text = 'operator' and $2::text is not null)
+            or ($3::text = 'operator' and $2::text is not null) -- seen by: any operator
         )
 ) or exists (
     select from audit_disclosure
@@ -21,9 +21,12 @@ from audit_disclosure d
 where person_key = $1
     and ($2::timestamptz is null or (at, chain, number, referral_id) < ($2, $3::text, $4::bigint, $5::uuid))
     and (
-        tenant = $7
-        or exists (select from referral r where r.id = d.referral_id and r.hub = $7 and r.reviewed)
-        or ($8::text = 'operator' and $7::text is not null)
+        tenant = $7 -- seen by: owner
+        or exists (
+            select from referral r where r.id = d.referral_id
+                and (r.hub = $7 and r.reviewed) -- seen by: hub
+        )
+        or ($8::text = 'operator' and $7::text is not null) -- seen by: any operator
     )
 order by at desc, chain desc, number desc, referral_id desc
 limit $6

@@ -57,7 +57,7 @@ PARTIES: Final[Mapping[str, tuple[str, ...]]] = {
     "payer": ("payer = $",),
     "payer-before": ("payers_before @> jsonb_build_array(jsonb_build_object('payer', $::text))",),
     "hub": ("(hub = $ and reviewed)",),
-    "any operator": ("$::text is not null",),
+    "any operator": ("$::text is not null", "($::text = 'operator' and $::text is not null)"),
 }
 # The same for what has one owner: services, consents, links, events, idempotency keys.
 OWNER: Final = ("tenant = $",)

@@ -11,6 +11,7 @@ import asyncpg
 from api.database import WHOLE
 from infra.kafka import KafkaLogin
 from infra.migrate import MigrationError, pending
+from infra.postgres import ENDED
 from infra.reachable import AWAY, OK, PATIENCE_S, Broker, Session, Shared
 
 REBUILDING = "being rebuilt; if that was cut short, run `refex rebuild --replace` again"
@@ -43,7 +44,7 @@ class Readiness:
                 whole = bool(todo) or await (await self._session.connection()).fetchval(WHOLE)
         except (MigrationError, asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedTableError) as error:
             return OK, f"cannot be read ({type(error).__name__}); run `refex migrate`", "unknown"
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, TimeoutError, asyncpg.PostgresError, *ENDED):
             self._session.drop()
             return AWAY, "unknown", "unknown"
         migrated = f"{len(todo)} to run; run `refex migrate`" if todo else OK

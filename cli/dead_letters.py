@@ -15,6 +15,9 @@ from avro_schemas import codec
 from cli.common import Exchange, find, json_option, note, print_json, print_table, run, wants_json
 from infra import crash_points
 from infra.postgres import queries
+from infra.vault import intake
+from infra.vault.travel import Opener, Unopenable
+from infra.vault.vault import vault_of
 from producers.envelope import Record
 from producers.producer import RecordProducer
 from referrals.errors import NEXT_STEP
@@ -60,7 +63,7 @@ def show(id: UUID, as_json: bool) -> None:
     if not rows:
         raise click.ClickException(f"no dead letter {id}; see `refex dead-letters list`")
     row = rows[0]
-    value = row.pop("value")
+    value = run(_opened(find(), row["id"], row.pop("value")))
     row |= {"schema": _schema(value), "bytes": len(value or b""), "next": NEXT.get(row["reason"])}
     if wants_json(as_json):
         print_json(row)
@@ -117,6 +120,21 @@ async def _release(connection: asyncpg.Connection, wanted: list[UUID] | None) ->
     return [r["id"] for r in sorted(rows, key=lambda r: r["position"])]
 
 
+async def _opener(exchange: Exchange, connection: asyncpg.Connection) -> Opener:
+    return Opener(await intake.private_keys(connection, vault_of(exchange.settings)))
+
+
+async def _opened(exchange: Exchange, id: UUID, value: bytes | None) -> bytes | None:
+    """The record as it came; None when its key is gone."""
+    connection = await asyncpg.connect(exchange.database_url, timeout=5)
+    try:
+        return (await _opener(exchange, connection)).exhumed(value, id)
+    except Unopenable:
+        return None
+    finally:
+        await connection.close()
+
+
 async def _send(exchange: Exchange, connection: asyncpg.Connection, wanted: list[UUID] | None) -> list[UUID]:
     """Send each and mark it, one transaction each, in the order of their partitions; what is sent twice is harmless."""
     name, values = ("waiting", []) if wanted is None else ("in_order", [wanted])
@@ -124,21 +142,28 @@ async def _send(exchange: Exchange, connection: asyncpg.Connection, wanted: list
     sent: list[UUID] = []
     if not ids:
         return sent
+    opener = await _opener(exchange, connection)
     async with RecordProducer(exchange.kafka, client_id="refex-replay", timeout_s=15) as producer:
         for id in ids:
             async with connection.transaction():
                 row = await connection.fetchrow(SQL["take"], id)
                 if row is not None:
                     crash_points.here("dead-letters.taken")
-                    await producer.send([_record(row)])
+                    await producer.send([_record(row, opener)])
                     crash_points.here("dead-letters.sent")
                     sent.append(id)
     return sent
 
 
-def _record(row: asyncpg.Record) -> Record:
+def _record(row: asyncpg.Record, opener: Opener) -> Record:
     """The record as it was, for the partition it was in (a lane below the partition count is its own partition)."""
-    return Record(row["topic"], row["key"], row["partition"], row["value"], row["id"])
+    try:
+        value: Any = opener.exhumed(row["value"], row["id"])
+    except Unopenable:
+        raise click.ClickException(
+            f"{row['id']}: the key of its day was deleted, nobody can read it any more; its sender has to send it again"
+        ) from None
+    return Record(row["topic"], row["key"], row["partition"], value, row["id"])
 
 
 def _schema(value: bytes | None) -> str | None:

@@ -19,6 +19,9 @@ PAUSED_S = 15
 """A worker that stands still inside a transaction (stopped, swapped out, cut off) keeps its locks no longer than this:
 half as long again as its Kafka session, after which others read its partitions and need those lanes."""
 
+# What asyncpg raises of a session that has ended; the second when it ended just as a statement was sent.
+ENDED = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+
 # Whoever is cut off without a word is found out within 25 seconds, not after the two hours of the system's default.
 KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 # And the server does not work on at a long query for one that has gone.

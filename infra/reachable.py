@@ -72,7 +72,7 @@ class Session:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await (await self.connection()).fetchval("select 1")
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, TimeoutError, asyncpg.PostgresError, *postgres.ENDED):
             self.drop()
             return AWAY
         return OK

@@ -1,4 +1,4 @@
-"""Every minute, where each audit chain ends is signed and written outside the database.
+"""Every half minute, where each audit chain ends is signed and written outside the database.
 
 Comes in: the heads of the chains. Goes out: a line in the file of checkpoints. Must never sign what is not committed,
 nor write while another process does.
@@ -14,9 +14,9 @@ from infra.audit.chain import Head
 from infra.audit.keeping import checkpoint_file, signing_key
 from infra.audit.trail import SQL
 from infra.settings import Settings
-from stream_processors.patience import again_and_again, held
+from stream_processors.patience import FROZEN_S, again_and_again, held
 
-EVERY_S = 60.0
+EVERY_S = FROZEN_S / 2  # it is the holder of a lock
 
 
 class Checkpoints:

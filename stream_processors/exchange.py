@@ -13,7 +13,7 @@ from typing import NamedTuple
 import asyncpg
 
 from infra import crash_points
-from infra.postgres import CHANNEL, Connection
+from infra.postgres import CHANNEL, ENDED, Connection
 from infra.vault.kms import Locked
 from infra.vault.travel import Opener
 from infra.vault.vault import Vault
@@ -40,7 +40,7 @@ NO_HOLES: Holes = frozenset()
 LIMITS = Limits()
 TRANSIENT_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
 PAUSED_TOO_LONG = "25P03"  # Postgres ended a transaction that stood still: what it did is void
-WAITS = (asyncpg.InterfaceError, OSError, TimeoutError, store.Overtaken, store.Rebuilding, Overdrawn, Locked)
+WAITS = (*ENDED, OSError, TimeoutError, store.Overtaken, store.Rebuilding, Overdrawn, Locked)
 
 
 class Applied(NamedTuple):
@@ -182,7 +182,7 @@ class Exchange:
             journal = Journal(writes)
             work = await settled(connection, loaded, world, records, journal if early else None)
             crash_points.here("batch.decided")
-            await store.save(connection, writes, journal, work, self._world.webhooks)
+            await store.save(connection, writes, journal, work, self._world.webhooks, self._opener)
         await self._sealing.seal(connection, work.history)
         crash_points.here("batch.saved")
         return work

@@ -42,6 +42,8 @@ class IntakeKeys:
     async def look(self) -> None:
         """Once: make, forget, learn."""
         async with self._pool.acquire() as connection, connection.transaction():
-            keys = await intake.keep(connection, self._vault, datetime.now(UTC))
-        self.opener.learn(keys)
+            now = datetime.now(UTC)
+            keys = await intake.keep(connection, self._vault, now)
+            today = await intake.public_key(connection, now)
+        self.opener.learn(keys, today.id if today else None)
         self._known.set()

@@ -23,7 +23,8 @@ TRY_S = 2.0  # another process holds the lock: each try is a new session, so not
 FIRST_S, LAST_S = 0.5, 5.0
 WELL_S = 10.0
 STATEMENT_S = 60.0
-HOLDS_NO_LONGER = "set idle_session_timeout = '60s'"  # a holder that is frozen: then another takes its place
+FROZEN_S = 60.0  # a holder that has not asked anything for so long: then another takes its place
+HOLDS_NO_LONGER = f"set idle_session_timeout = '{FROZEN_S:.0f}s'"
 log = structlog.get_logger()
 
 

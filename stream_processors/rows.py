@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 from msgspec import structs
 
+from infra.vault.travel import Opener
 from referrals import ids
 from referrals.clocks import deadlines, notice_due
 from referrals.consenting import KIND as CONSENT
@@ -141,8 +142,8 @@ def rejection_row(tenant: str, event_id: UUID, at: datetime, said: Mapping[str, 
     return (tenant, event_id, *command, said["reason"], said["detail"], at)
 
 
-def dead_row(p: Poison) -> tuple[Any, ...]:
-    """One row of `dead_letter`."""
+def dead_row(p: Poison, opener: Opener | None = None) -> tuple[Any, ...]:
+    """One row of `dead_letter`; with an opener its record is sealed for the exchange alone."""
     raw = p.raw
     return (
         p.event_id,
@@ -153,7 +154,7 @@ def dead_row(p: Poison) -> tuple[Any, ...]:
         str(p.reason),
         p.detail,
         raw.key,
-        raw.value,
+        opener.buried(raw.value, p.event_id) if opener else raw.value,
         appended_at(raw),
     )
 

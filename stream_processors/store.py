@@ -13,6 +13,7 @@ from msgspec import structs
 
 from infra import crash_points
 from infra.postgres import Connection, affected, queries
+from infra.vault.travel import Opener
 from infra.vault.vault import SQL as KEYS
 from infra.vault.vault import Vault
 from referrals.commands import CoverageReached
@@ -107,9 +108,17 @@ async def _tombstones(connection: Connection, unknown: set[UUID]) -> dict[UUID, 
 
 
 async def save(
-    connection: Connection, writes: Writes, journal: Journal, work: Work, webhooks: frozenset[str]
+    connection: Connection,
+    writes: Writes,
+    journal: Journal,
+    work: Work,
+    webhooks: frozenset[str],
+    opener: Opener | None = None,
 ) -> None:
-    """Everything the batch made, in array statements; of its journal what is not written yet."""
+    """Everything the batch made, in array statements; of its journal what is not written yet.
+
+    `opener`: seals what nobody could read, as long as its key lasts.
+    """
     await _save_referrals(writes, work)
     await journal.note(work)
     crash_points.here("batch.half-saved")
@@ -117,7 +126,7 @@ async def save(
     await _save_streams(writes, work)
     rejected = [rows.rejection_row(e.organization, e.event_id, e.at, said) for e, said in work.rejections]
     await _many(writes, "insert_rejections", rejected)
-    await _many(writes, "insert_dead_letters", [rows.dead_row(p) for p in work.dead])
+    await _many(writes, "insert_dead_letters", [rows.dead_row(p, opener) for p in work.dead])
     if work.dead:
         crash_points.here("batch.buried")
     await _many(writes, "insert_deliveries", rows.delivery_rows(work, webhooks))

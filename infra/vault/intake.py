@@ -36,6 +36,11 @@ async def keep(connection: Connection, vault: Vault, now: datetime) -> dict[byte
     for number in range(AHEAD + 1):
         await _make(connection, vault, day + number * DAY)
     await connection.execute(SQL["forget"], now - KEPT)
+    return await private_keys(connection, vault)
+
+
+async def private_keys(connection: Connection, vault: Vault) -> dict[bytes, X25519PrivateKey]:
+    """Every key there is. Raises Locked."""
     found = {}
     for row in await connection.fetch(SQL["all"]):
         private = vault.unwrap(row["kek"], row["wrapped"], _context(row["id"]))

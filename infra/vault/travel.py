@@ -7,6 +7,7 @@ agreement a producer's session, then AES-256-GCM a record. Must never open bytes
 import os
 from collections.abc import Mapping
 from functools import lru_cache
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -18,6 +19,7 @@ TRAVELLING = b"\x02"
 ID_BYTES, PUBLIC_BYTES, NONCE_BYTES, TAG_BYTES = 8, 32, 12, 16
 HEAD = 1 + ID_BYTES + PUBLIC_BYTES
 SESSIONS = 2_000
+BURIED, DEAD_LETTER = b"refex-sealed:", "dead-letter"
 
 
 class Unopenable(ValueError):
@@ -47,12 +49,28 @@ class Opener:
         self.plain = plain
         self._keys = dict(keys)
         self._session = lru_cache(SESSIONS)(self._agreed)
+        self._today: tuple[bytes, Session] | None = None
 
-    def learn(self, keys: Mapping[bytes, X25519PrivateKey]) -> None:
-        """These keys and no others from now on."""
+    def learn(self, keys: Mapping[bytes, X25519PrivateKey], today: bytes | None = None) -> None:
+        """These keys and no others from now on; `today`: the one to bury with."""
         if keys.keys() != self._keys.keys():
             self._keys = dict(keys)
             self._session.cache_clear()
+        if today is not None and (self._today is None or self._today[0] != today):
+            public = keys[today].public_key().public_bytes_raw()
+            self._today = today, Session(today, public)
+
+    def buried(self, value: bytes | None, letter: UUID) -> bytes | None:
+        """A record nobody could read, as it is kept: what it says of a person lasts as long as the key of the day."""
+        if not value or self._today is None:
+            return value
+        return BURIED + self._today[1].sealed(value, DEAD_LETTER, str(letter))
+
+    def exhumed(self, value: bytes | None, letter: UUID) -> bytes | None:
+        """The record as it came. Raises Unopenable."""
+        if not value or not value.startswith(BURIED):
+            return value
+        return self.opened(value[len(BURIED) :], DEAD_LETTER, str(letter))
 
     def opened(self, content: bytes, organization: str, event: str) -> bytes:
         """What the producer sealed. Raises Unopenable."""

@@ -12,6 +12,7 @@ from producers.envelope import Record
 from producers.producer import RecordProducer
 from referrals import ids
 from tests.support.command import refex
+from tests.support.referrals import body
 from tests.support.running import RunningExchange, until
 
 pytestmark = pytest.mark.real
@@ -152,3 +153,35 @@ async def test_a_dead_letter_is_shown_and_replayed_once(exchange: RunningExchang
     again = json.loads((await refex(exchange, "dead-letters", "replay", letter, "--json")).stdout)
     assert first == {"replayed": [letter], "left": []}
     assert again == {"replayed": [], "left": [letter]}
+
+
+async def test_a_person_is_erased_by_a_command_once_nobody_is_at_work_for_them(
+    exchange: RunningExchange,
+) -> None:
+    clinic, own = "riverside-clinic", uuid4().hex
+    sent = body(own, person=body()["person"] | {"person_id": own, "family_name": "Erase-Test"}, coverage=None)
+    erase = ("person", "erase", clinic, own, "--reason", "asked for it")
+    unknown = await refex(exchange, *erase)
+    assert unknown.code == 1 and "nothing of this person" in unknown.stderr
+    async with exchange.publisher(clinic) as publisher, exchange.http(clinic) as http:
+        path = f"/v1/referrals/{(await publisher.submit(sent)).id}"
+
+        async def recorded() -> bool:
+            return (await http.get(path)).status_code == 200
+
+        await until(recorded)
+        assert (await http.get(path)).json()["person"]["family_name"] == "Erase-Test"
+        helped = await refex(exchange, *erase)
+        assert helped.code == 1 and "close or cancel them first" in helped.stderr
+        await publisher.cancel(own, "client-withdrew")
+
+        async def closed() -> bool:
+            return bool((await http.get(path)).json()["status"] == "cancelled")
+
+        await until(closed)
+        done = json.loads((await refex(exchange, *erase, "--json")).stdout)
+        assert (done["outcome"], done["linked"]) == ("applied", [])
+        seen = await http.get(path)
+    assert "person-erased" in seen.json()["flags"] and "Erase-Test" not in seen.text
+    verified = await refex(exchange, "rebuild", "--verify", "--into", "after_erasing")
+    assert verified.code == 0, verified.stderr

@@ -9,8 +9,12 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from avro_schemas import topics
 from infra.postgres import connect
 from infra.vault import intake
+from infra.vault.travel import Opener
+from producers.envelope import Record
+from stream_processors.outbox import outputs
 from tests.support.api import Api
 from tests.support.referrals import body
 from tests.support.vault import vault
@@ -51,6 +55,19 @@ async def test_what_the_api_publishes_cannot_be_read_by_the_broker(api: Api) -> 
     referral = await api.submitted(person=body()["person"] | {"family_name": name})
     assert referral["person"]["family_name"] == name, "the exchange has read it"
     assert api.broker.sent and not any(name.encode() in record.value for record in api.broker.sent)
+
+
+async def test_a_dead_letter_says_nothing_of_a_person_and_comes_back_as_it_was(api: Api) -> None:
+    name = f"Canary{uuid4().hex}-Test".encode()
+    record = Record(topics.RESPONSE, b"key", 0, b"\x00\x00\x00\x00\x01" + name, uuid4())
+    await api.broker.send([record])
+    async with api.owner() as owner:
+        (row,) = await owner.fetch("select * from dead_letter order by at desc limit 1")
+        (fact,) = await owner.fetch("select * from history where stream_id = $1", row["id"])
+        opener = Opener(await intake.private_keys(owner, vault()))
+    published = outputs(dict(fact), frozenset(), dict(row))
+    assert name not in row["value"] and not any(name in out.value for out in published)
+    assert opener.exhumed(row["value"], row["id"]) == record.value
 
 
 async def test_keys_are_made_ahead_and_deleted_when_nothing_can_need_them(api: Api) -> None:

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.run import OPERATIONS
+
 FIRST = int(os.environ.get("SIM_FIRST", "0"))
 SEEDS = int(os.environ.get("SIM_SEEDS", "2000"))
 MANY = 20_000
+SHORT = 150
+"""Operations of a run in `make test`; half of those of the long runs, for the time they take."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -20,34 +24,28 @@ def started(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def broken(first: int, seeds: int) -> list[str]:
-    """What is wrong in so many runs, shared by the processors."""
+def balanced(first: int, seeds: int, operations: int) -> None:
+    """So many runs, shared by the processors; says what broke in which, and how to see it again."""
     share = os.cpu_count() or 1
     runs = [
-        started(first + n, "--seeds", (seeds - n + share - 1) // share, "--every", share)
+        started(first + n, "--seeds", -(-(seeds - n) // share), "--every", share, "--operations", operations)
         for n in range(min(share, seeds))
     ]
     said = [(process.communicate()[0], process.returncode) for process in runs]
     assert all(code == 0 or text for text, code in said), "a run ended without a word"
-    return [
-        line for text, _ in said for line in text.splitlines() if line.startswith("seed ") and " " in line
-    ]
-
-
-def judged(found: list[str]) -> None:
-    """Say what broke, and how to see it again."""
-    seeds = sorted({int(line.split()[1].rstrip(":")) for line in found})
-    replay = "\n".join(f"python -m tests.simulation {seed} --shrink" for seed in seeds[:5])
-    assert not found, f"{len(seeds)} seeds break a rule:\n" + "\n".join(found[:20]) + f"\nreplay:\n{replay}"
+    found = [line for text, _ in said for line in text.splitlines() if line.startswith("seed ")]
+    broken = sorted({int(line.split()[1].rstrip(":")) for line in found})
+    again = [f"python -m tests.simulation {seed} --operations {operations} --shrink" for seed in broken[:5]]
+    assert not found, f"{len(broken)} seeds break a rule:\n" + "\n".join([*found[:20], "replay:", *again])
 
 
 def test_in_thousands_of_runs_the_books_balance() -> None:
-    judged(broken(FIRST, SEEDS))
+    balanced(FIRST, SEEDS, SHORT)
 
 
 @pytest.mark.long
 def test_in_tens_of_thousands_of_runs_the_books_balance() -> None:
-    judged(broken(FIRST + SEEDS, int(os.environ.get("SIM_SEEDS", MANY))))
+    balanced(FIRST + SEEDS, int(os.environ.get("SIM_SEEDS", MANY)), OPERATIONS)
 
 
 def test_a_seed_replays_exactly_in_another_process() -> None:

@@ -7,6 +7,7 @@ every row, so that row-level security alone is left. Must never touch anything b
 import re
 import sys
 from collections.abc import Iterator
+from importlib import resources
 from typing import NamedTuple
 
 import pytest
@@ -14,17 +15,7 @@ import pytest
 from infra.postgres import queries
 
 MARK = re.compile(r"(?m)^(?P<lead>\s*(?:(?:where|and|or)\s+)?)(?P<said>\S.*) -- seen by: (?P<by>[a-z -]+)$")
-FILES = tuple(
-    (package, f"{stem}.sql")
-    for package, stems in (
-        (
-            "api",
-            "auth capacity changes consents directory events fhir measures metrics persons reading stream",
-        ),
-        ("api.pages", "pages"),
-    )
-    for stem in stems.split()
-)
+PACKAGES = ("api", "api.pages")
 
 
 class Filter(NamedTuple):
@@ -37,9 +28,10 @@ class Filter(NamedTuple):
 
 def everything() -> Iterator[tuple[str, str, str]]:
     """Module, name and text of every query of the API."""
-    for package, file in FILES:
-        for name, sql in queries(package, file).items():
-            yield f"{package}.{file.removesuffix('.sql')}", name, sql
+    for package in PACKAGES:
+        for file in sorted(f.name for f in resources.files(package).iterdir() if f.name.endswith(".sql")):
+            for name, sql in queries(package, file).items():
+                yield f"{package}.{file.removesuffix('.sql')}", name, sql
 
 
 def filters() -> list[Filter]:

@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from avro_schemas import codec, topics
 from infra.kafka_identity import partition_counts
+from infra.postgres import ENDED
 from producers.envelope import Said, seal, submitted
 from producers.people_bundle import as_fhir_bundle
 from referrals import check, ids
@@ -166,7 +167,7 @@ class Run:
         async def all_is() -> bool:
             try:
                 return await behind(self.exchange) == 0 and await relayed(self.exchange)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (asyncpg.PostgresError, *ENDED):
                 return False
 
         await until(all_is, timeout_s=90, every_s=0.5)

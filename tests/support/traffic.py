@@ -19,6 +19,7 @@ import httpx
 from aiokafka.errors import KafkaError
 
 from avro_schemas import topics
+from infra.postgres import ENDED
 from producers.envelope import Record
 from producers.ledger import Ledger
 from producers.producer import BrokerAway, RecordProducer
@@ -42,7 +43,7 @@ AWAY = (
     httpx.HTTPError,
     KafkaError,
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
+    *ENDED,
     asyncpg.OperatorInterventionError,
 )
 """What is raised while a server is away or has just gone; anything else is a mistake, here or there."""

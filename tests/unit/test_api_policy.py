@@ -176,7 +176,8 @@ UNFILTERED = {
     "api.pages.pages:these": "views.py decides on each row that was read",
 }
 TENANTS = re.compile(
-    r"\b(?:from|join) (referral|hop|history|stream|inbox|parked|service_record|idempotency)\b"
+    r"\b(?:from|join) (?:referral|hop|history|stream|inbox|parked|service_record|idempotency|audit_\w+|delivery"
+    r"|person_consent)\b"
 )
 AGGREGATES = {
     "api.metrics",

@@ -94,3 +94,18 @@ def test_an_exchange_may_insist_on_sealed_records_from_senders() -> None:
     assert isinstance(arrival(submitted(Session(ID, PUBLIC)), strict), Arrival)
     own = envelope.submitted(said(None), check.submission(body(), NOW), "intake.api")
     assert isinstance(arrival(own, strict), Arrival), "the exchange's own doors are inside"
+
+
+def test_what_nobody_could_read_is_kept_for_as_long_as_the_key_of_the_day() -> None:
+    opener, letter, value = Opener({}), uuid4(), b"a name in the clear"
+    assert opener.buried(value, letter) == value, "without a key it is kept as it came"
+    opener.learn({ID: KEY}, ID)
+    kept = opener.buried(value, letter)
+    assert kept is not None and value not in kept
+    assert opener.exhumed(kept, letter) == value
+    assert opener.buried(None, letter) is None and opener.exhumed(b"old", letter) == b"old"
+    with pytest.raises(Unopenable):
+        opener.exhumed(kept, uuid4())
+    opener.learn({})
+    with pytest.raises(Unopenable):
+        opener.exhumed(kept, letter)
