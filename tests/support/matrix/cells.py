@@ -38,7 +38,7 @@ PROBES: dict[str, Sent] = {
     "POST /oauth/token": {"data": {"grant_type": "client_credentials"}},
 }
 IN_PATH = {
-    "{measure}": "accepted",
+    "{measure}": "received",
     "{action}": "reject",
     "{answer}": "confirm",
     "{name}": "pages.css",
@@ -145,7 +145,7 @@ def _on_pages(who: Who, world: World, whose: str, other: str) -> Iterator[Cell]:
         contract = foreign if whose == "foreign" else "x" * len(foreign)
         for route, page in (
             ("GET /mco", "/mco"),
-            ("GET /mco/measures/{measure}", "/mco/measures/accepted"),
+            ("GET /mco/measures/{measure}", "/mco/measures/received"),
         ):
             yield _cell(route, who, "query", whose, f"{page}?contract={contract}", {}, contract, page)
 
