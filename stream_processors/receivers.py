@@ -6,9 +6,9 @@ remembers only receivers that are being called or have just failed.
 
 from msgspec import Struct
 
-EACH = 4
-"""Calls to one receiver at once: it keeps the order roughly, and a slow one holds few of all the slots."""
-ALTOGETHER = 64
+EACH = 16
+"""Calls to one receiver at once: a hub hears of a whole state, and one that hangs still holds few of all the slots."""
+ALTOGETHER = 256
 """Calls at once: bounds sockets and memory, whatever is due."""
 LONGEST_REST_S = 60.0
 
