@@ -37,7 +37,6 @@ PURPOSES = {
     "hub": ("COC", "coordinating the referral"),
     "operator": ("HSYSADMIN", "running the exchange, by ids"),
     "notice": ("COC", "hearing of progress, by ids"),
-    "break-glass": ("BTG", "an emergency look by the operator"),
 }
 COLUMNS = ("at", "referral", "recipient", "what", "fields", "purpose", "why", "under", "rule", "how")
 
@@ -124,7 +123,7 @@ def entry(row: asyncpg.Record) -> dict[str, Any]:
 
 def fields_of(shown: str) -> list[str]:
     """The fields that such a viewer was shown, parts of the person and the need by name."""
-    grant = GRANTS.get("holder" if shown == "break-glass" else shown)
+    grant = GRANTS.get(shown)
     if grant is None:
         return list(NOTICE) if shown == "notice" else []
     parts = {"person": grant.person, "need": grant.need, "coverage": grant.coverage, "consent": grant.consent}

@@ -33,6 +33,7 @@ COMMANDS = {
     "infra/compose/runtime_lock.py",
     "infra/embedded/kafka_lock.py",
 }
+LONGEST = 300  # lines
 Rule = Callable[[str, ast.AST], str | None]
 
 
@@ -169,3 +170,20 @@ def test_pages_leave_nothing_in_the_browser() -> None:
     assert [p.name for p in pages if KEEPS.search(p.read_text(encoding="utf-8"))] == []
     assert KEEPS.search("window.localStorage.setItem('name', name)")
     assert HEADERS["Cache-Control"] == "no-store"
+
+
+def too_long(files: dict[str, int]) -> list[str]:
+    """Files that nobody reads to their end."""
+    return [f"{name}: {lines} lines; split it by topic" for name, lines in files.items() if lines > LONGEST]
+
+
+def test_no_file_is_longer_than_one_reads() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8").count("\n")
+        for package in (*PACKAGES, "tests", "docs")
+        for path in (ROOT / package).rglob("*.py")
+    }
+    assert too_long(found) == []
+    assert too_long({"planted.py": LONGEST + 1, "well.py": LONGEST}) == [
+        f"planted.py: {LONGEST + 1} lines; split it by topic"
+    ]

@@ -15,7 +15,8 @@ import pytest
 from infra.embedded.local import keep_or_pick_port
 from tests.support.command import refex
 from tests.support.identities import FORMS, Identity
-from tests.support.leak_run import PLAN, Run, failing_receiver
+from tests.support.leak_input import PLAN
+from tests.support.leak_run import Run, failing_receiver
 from tests.support.leaks import Leak, Scan
 from tests.support.running import RunningExchange
 

@@ -43,19 +43,9 @@ SECRET = "whsec_" + b64encode(b"synthetic, for signing").decode()
 CANARIES = (b"Canary", b"1980-02-01", b"canary-note", b"canary@", b"1 Canary St")
 STEPS = 10
 PLACES = {ZIP: Place(37.807, -122.285, COUNTY)}
-WEIGHTS = {
-    "answer": 4,
-    "revoke": 3,
-    "relay": 3,
-    "submit": 2,
-    "notify": 4,
-    "show": 3,
-    "listed": 1,
-    "events": 2,
-    "stream": 1,
-    "plan": 2,
-    "feedback": 2,
-}
+ACTS = {"answer": 4, "revoke": 3, "relay": 3, "submit": 2, "notify": 4}
+LOOKS = {"show": 3, "listed": 1, "events": 2, "stream": 1, "plan": 2, "feedback": 2}
+WEIGHTS = ACTS | LOOKS
 NOBODY = {"actor_user": None, "on_behalf_of": None}
 
 

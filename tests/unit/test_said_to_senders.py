@@ -18,7 +18,7 @@ from producers.people_bundle import as_fhir_bundle
 from referrals import check, ids
 from stream_processors.decode import Poison, Raw, read
 from tests.support.identities import Identity, forms
-from tests.support.leak_run import PLAN, bad_bodies, bad_records
+from tests.support.leak_input import PLAN, bad_bodies, bad_records
 
 NOW = datetime(2026, 11, 2, 18, tzinfo=UTC)
 WHO = [Identity(n) for n in (3, 42, 117)]
