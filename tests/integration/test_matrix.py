@@ -128,6 +128,9 @@ def leaks(answers: list[Answer], world: World) -> list[str]:
         found |= {
             f"{asked} shows {v}" for v in others if not declared(v, answer.cell.who.organization, world)
         }
+        foreign = (t for t in world.of("referral") if answer.cell.who.organization not in t.parties)
+        shown = (t for t in foreign if t.id in answer.said and t.id not in sent)
+        found |= {f"{asked} names {thing.name}" for thing in shown}
     return sorted(found)
 
 
