@@ -118,9 +118,15 @@ def test_foreign_and_missing_are_the_same_bytes(answers: list[Answer]) -> None:
     assert compared > 500
 
 
-def leaks(answers: list[Answer], world: World) -> list[str]:
-    """Every value and every id of somebody else's that was shown undeclared; what the caller said itself is none."""
+def leaks(answers: list[Answer], world: World, before: list[Answer]) -> list[str]:
+    """Every value and every id of somebody else's that was shown undeclared.
+
+    What the caller said is none, nor an id that its organization wrote into a body before.
+    """
     found: set[str] = set()
+    written = [(a.cell.who.organization, str(a.cell.sent)) for a in before if a.cell.way in ("body", "batch")]
+    referrals = list(world.of("referral"))
+    theirs = {(o, t.id) for o, text in written for t in referrals if t.id in text}
     for answer in answers:
         sent = f"{answer.cell.path} {answer.cell.sent}"
         others = world.canaries.found(answer.said) - world.canaries.found(sent)
@@ -128,13 +134,16 @@ def leaks(answers: list[Answer], world: World) -> list[str]:
         found |= {
             f"{asked} shows {v}" for v in others if not declared(v, answer.cell.who.organization, world)
         }
+        who = answer.cell.who.organization
+        foreign = (t for t in referrals if who not in t.parties and (who, t.id) not in theirs)
+        found |= {f"{asked} names {t.name}" for t in foreign if t.id in answer.said and t.id not in sent}
     return sorted(found)
 
 
 def test_nobody_is_shown_a_value_of_anothers(answers: list[Answer], world: World) -> None:
     shown = {v for a in answers for v in world.canaries.found(a.said)}
     assert len(shown) > 100, "the canaries are where they can be seen"
-    assert (found := leaks(answers, world)) == [], "\n".join(found)
+    assert (found := leaks(answers, world, answers)) == [], "\n".join(found)
 
 
 def test_the_stream_tells_of_ones_own_alone(answers: list[Answer], world: World) -> None:
@@ -220,7 +229,7 @@ async def test_row_level_security_alone_shows_nobody_a_row_of_anothers(
     whole = [who for who in await everybody(api) if who.whole or who.type is None]
     found = await run.run(api, world, whole, reading=True)
     assert len(found) > 1_000
-    assert leaks(found, world) == []
+    assert leaks(found, world, answers) == []
     for answer in found:
         if answer.cell.whose == "foreign" and answer.cell.way == "path":
             assert answer.status >= 400 or not world.canaries.found(answer.body), answer.cell
