@@ -58,10 +58,14 @@ def cases(number: int, seeded: int) -> list[Case[Any]]:
         case for one, mode in itertools.product(operations, MODES) for case in _drawn(one, mode, each, seeded)
     ]
     rich = [one for one in operations if one.method != "get"]
-    more = -(-max(0, number - len(made)) // (2 * len(rich)))
-    if more:
+    for again in itertools.count(
+        seeded + 1
+    ):  # an operation may have fewer different cases than were asked for
+        if len(made) >= number:
+            break
+        more = -(-(number - len(made)) // (2 * len(rich)))
         made += [
-            c for one, mode in itertools.product(rich, MODES) for c in _drawn(one, mode, more, seeded + 1)
+            case for one, mode in itertools.product(rich, MODES) for case in _drawn(one, mode, more, again)
         ]
     random.Random(seeded).shuffle(made)
     return made
