@@ -25,17 +25,13 @@ ROLE = {"api": "api", "notify": "notify"}  # the others are the workers'
 COMMANDS = ("dead-letters", "import", "rebuild")
 CORE = (
     "batch.half-saved",
-    "batch.moved",
     "batch.committed",
     "inbox.applied",
     "relay.published",
-    "relay.half-moved",
     "timers.published",
-    "notify.sent",
-    "api.asked",
     "api.published",
 )
-CORE_COMMANDS = ("dead-letters.sent", "import.sent", "rebuild.folded")
+CORE_COMMANDS = ("dead-letters.sent",)
 
 
 def part(point: str) -> str:
