@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.support.command import refex
-from tests.support.running import RunningExchange
+from tests.support.running import RunningExchange, until
 
 pytestmark = pytest.mark.real
 HOME = "lakeview-health"
@@ -38,7 +38,11 @@ async def test_a_person_is_added_changed_shut_out_and_let_in_again(exchange: Run
     reset = json.loads((await refex(exchange, "user", "reset", email, "--json")).stdout)["user"]
     assert not await gets_in(exchange, email, made["password"])
     assert await gets_in(exchange, email, reset["password"])
-    assert reset["password"] in [u["password"] for u in exchange.organization(HOME)["users"]]
+
+    async def told() -> bool:
+        return reset["password"] in [u["password"] for u in exchange.organization(HOME)["users"]]
+
+    await until(told)
 
 
 async def test_an_organizations_own_provider_is_registered(exchange: RunningExchange, tmp_path: Path) -> None:

@@ -28,9 +28,9 @@ from stream_processors.notify import message
 from stream_processors.outbox import outputs
 from tests.simulation.revoking import SECRET
 from tests.support.referrals import NOW, applied, body, envelope, service, submit, world
+from tests.unit.minimum_cases import plain
 from tests.unit.test_api_views import CBO, PLAN, seen
 from tests.unit.test_minimum_necessary import SHOW, history
-from tests.unit.test_minimum_necessary import _plain as plain
 
 NOTICE = "42 CFR part 2 prohibits unauthorized use or disclosure of these records."
 HOME = table("domains")
