@@ -32,7 +32,7 @@ from stream_processors.started import UNTIL_IT_IS, Started
 from stream_processors.step import Reading, Step, T, unmarked
 
 GROUP = "refex-exchange"
-MAX_RECORDS = 2000
+MAX_RECORDS = 1500
 FETCH_BYTES = 512 * 1024  # of one partition; fetched ahead is at most this times the partitions assigned
 SLICE = 64  # records read before the batch being written gets its turn
 GATHER_S = 0.02  # between two looks for what has arrived while a batch is being written; each look is marked

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+from infra.places import places, zone
+
 READ = """
 import json, psutil
 from infra.places import places, zone
@@ -18,4 +20,13 @@ def test_all_places_take_less_than_a_list_of_the_package_would() -> None:
     number, oakland, new_york, unknown, mib = json.loads(done.stdout)
     assert number > 40_000
     assert (oakland, new_york, unknown) == ("America/Los_Angeles", "America/New_York", "America/Los_Angeles")
-    assert mib < 80
+    assert mib < 25
+
+
+def test_every_place_has_a_time_zone_that_exists() -> None:
+    assert {zone(code).key for code in places()} >= {"America/New_York", "Pacific/Honolulu"}
+
+
+def test_a_place_without_a_position_is_no_place() -> None:
+    assert "09001" not in places(), "a post office of the forces abroad, given as 0, 0"
+    assert all(place.latitude > 10 for place in places().values() if place.county == "alameda")
