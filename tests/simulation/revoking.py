@@ -27,9 +27,10 @@ from referrals.consenting import REACH
 from referrals.directory import Directory, Place
 from referrals.placing import World
 from referrals.standing import Standings
+from referrals.telling import STOPS, may_hear
 from stream_processors.consents import Held
 from stream_processors.decode import Raw, read
-from stream_processors.disclosing import STOPS, About, may_leave
+from stream_processors.disclosing import About, may_leave
 from stream_processors.notify import message
 from stream_processors.outbox import outputs
 from stream_processors.work import Loaded, Work, Written
@@ -206,9 +207,15 @@ class Run:
 
     def _stream(self) -> Iterator[Left]:
         for cbo in CBOS:
-            mine = [f for f in self._facts if cbo in f.recipients]
+            mine = [f for f in self._facts if cbo in f.recipients and self._may_hear(cbo, f)]
             rows = [{"id": f.stream_id, "version": f.version, "type": f.type} for f in mine]
-            yield Left("stream", cbo, msgspec.json.encode(rows))
+            late = self.revoked and any(f.type not in STOPS for f in mine)
+            yield Left("stream", cbo, b"Canary" if late else msgspec.json.encode(rows))
+
+    def _may_hear(self, organization: str, fact: Written) -> bool:
+        state = self._work.referrals[fact.stream_id]
+        consents = self._work.consents.get(state.person_key, {})
+        return may_hear(state, consents, organization, fact.type, self.now)
 
     def _feedback(self) -> Iterator[Left]:
         unpublished, self._published = self._facts[self._published :], len(self._facts)
