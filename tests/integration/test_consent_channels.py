@@ -22,12 +22,12 @@ import msgspec
 import pytest
 
 from infra.audit import records
-from infra.postgres import pool
 from referrals import ids
 from stream_processors.disclosing import WITHDRAWN
-from stream_processors.notify import Notifier
 from tests.integration.test_consent import PERSONAL, relayed, under
 from tests.support.api import PASSWORD, Api, answer
+from tests.support.notices import hearing
+from tests.support.running import until
 from tests.support.streaming import Heard, listening
 
 pytestmark = pytest.mark.real
@@ -70,39 +70,10 @@ SPANS: list[tuple[datetime, datetime]] = []
 """When each request was asked and answered, whoever's round it was in: a list shows other people too."""
 
 
-@asynccontextmanager
-async def hearing(api: Api) -> AsyncIterator[Counter[str]]:
-    """The notices run, to one receiver for both community organizations; which ids it has heard."""
-    heard: Counter[str] = Counter()
-
-    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        body = await reader.readexactly(int(head.split("content-length: ")[1].split("\r\n")[0]))
-        assert not any(name.encode() in body for name in PERSONAL)
-        heard[head.split("webhook-id: ")[1].split("\r\n")[0]] += 1
-        writer.write(b"HTTP/1.1 204 Taken\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(take, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
-    async with api.owner() as owner:
-        change = "update organization set webhook_url = $1, webhook_secret = 'whsec_c3ludGhldGlj'"
-        change += " where id like 'food-%'"
-        await owner.execute(change, url)
-    async with server, await pool(api.url, "worker") as connections:
-        running = asyncio.create_task(Notifier(connections).run())
-        try:
-            yield heard
-        finally:
-            running.cancel()
-            await asyncio.wait({running})
-
-
 async def test_what_is_asked_for_after_a_revocation_is_answered_without_the_person(api: Api) -> None:
     chance = random.Random(38)
     async with (
-        hearing(api) as heard,
+        hearing(api, PERSONAL) as heard,
         api.owner() as owner,
         _browser(api, "food-a") as food_a,
         _browser(api, "food-b") as food_b,
@@ -128,7 +99,7 @@ async def test_what_is_asked_for_after_a_revocation_is_answered_without_the_pers
                 await asyncio.sleep(0.1)
         dropped = await owner.fetchval("select count(*) from delivery where last_error = $1", WITHDRAWN)
         sent = await _disclosed(owner)
-        _streams_fell_silent(rounds, hears)
+        await _streams_fell_silent(rounds, hears)
         await _accounted(api, rounds)
     told: Counter[str] = Counter()
     for one in rounds:
@@ -247,8 +218,15 @@ def _own(channel: str, got: httpx.Response, referral: str) -> str:
     return str([item for item in got.json()["items"] if item["id"] == referral])
 
 
-def _streams_fell_silent(rounds: list[Round], hears: dict[str, Heard]) -> None:
+async def _streams_fell_silent(rounds: list[Round], hears: dict[str, Heard]) -> None:
     """What was written after the acknowledgement reached the sender's stream and nobody else's."""
+    written = {(one.referral, version) for one in rounds for version, _ in one.noted}
+
+    async def all_told() -> bool:
+        return written <= {(e["id"], e["version"]) for e in hears["clinic-a"].events()}
+
+    await until(all_told, timeout_s=15)
+    await asyncio.sleep(1)  # the others look as often as the sender does
     heard = {who: {(e["id"], e["version"]) for e in found.events()} for who, found in hears.items()}
     for found in hears.values():
         assert not any(name in found.text for name in PERSONAL)
@@ -256,7 +234,6 @@ def _streams_fell_silent(rounds: list[Round], hears: dict[str, Heard]) -> None:
     for one in rounds:
         for version, after in one.noted:
             news = (one.referral, version)
-            assert news in heard["clinic-a"], "its sender hears of everything"
             others = [who for who in (one.holder, PLAN) if news in heard[who]]
             before += len(others) if not after else 0
             late += [(who, *news) for who in others if after]

@@ -27,7 +27,7 @@ from referrals.consenting import REACH
 from referrals.directory import Directory, Place
 from referrals.placing import World
 from referrals.standing import Standings
-from referrals.telling import STOPS, may_hear
+from referrals.telling import STOPS
 from stream_processors.consents import Held
 from stream_processors.decode import Raw, read
 from stream_processors.disclosing import About, may_leave
@@ -164,8 +164,7 @@ class Run:
     def _notify(self) -> Iterator[Left]:
         while self._deliveries:
             organization, fact = self._deliveries.pop(0)
-            state = self._work.referrals[fact.stream_id]
-            about = About(state, self._work.consents.get(state.person_key, {}))
+            about = self._about(fact)
             if not may_leave(about, organization, fact.type, self.now):
                 self.told["notice dropped"] += 1
                 continue
@@ -174,8 +173,6 @@ class Run:
                 "type": fact.type,
                 "at": fact.envelope.at,
                 "kind": "referral",
-            }
-            row |= {
                 "stream_id": fact.stream_id,
                 "version": fact.version,
                 "status": fact.status,
@@ -207,15 +204,15 @@ class Run:
 
     def _stream(self) -> Iterator[Left]:
         for cbo in CBOS:
-            mine = [f for f in self._facts if cbo in f.recipients and self._may_hear(cbo, f)]
+            asked = [f for f in self._facts if cbo in f.recipients]
+            mine = [f for f in asked if may_leave(self._about(f), cbo, f.type, self.now)]
             rows = [{"id": f.stream_id, "version": f.version, "type": f.type} for f in mine]
             late = self.revoked and any(f.type not in STOPS for f in mine)
             yield Left("stream", cbo, b"Canary" if late else msgspec.json.encode(rows))
 
-    def _may_hear(self, organization: str, fact: Written) -> bool:
+    def _about(self, fact: Written) -> About:
         state = self._work.referrals[fact.stream_id]
-        consents = self._work.consents.get(state.person_key, {})
-        return may_hear(state, consents, organization, fact.type, self.now)
+        return About(state, self._work.consents.get(state.person_key, {}))
 
     def _feedback(self) -> Iterator[Left]:
         unpublished, self._published = self._facts[self._published :], len(self._facts)
