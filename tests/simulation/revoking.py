@@ -168,16 +168,9 @@ class Run:
             if not may_leave(about, organization, fact.type, self.now):
                 self.told["notice dropped"] += 1
                 continue
-            row = {
-                "id": fact.envelope.event_id,
-                "type": fact.type,
-                "at": fact.envelope.at,
-                "kind": "referral",
-                "stream_id": fact.stream_id,
-                "version": fact.version,
-                "status": fact.status,
-                "about": about,
-            }
+            row = {"id": fact.envelope.event_id, "type": fact.type, "at": fact.envelope.at, "about": about}
+            row |= {"kind": "referral", "stream_id": fact.stream_id, "version": fact.version}
+            row |= {"status": fact.status}
             sent, _ = message(row | {"webhook_secret": SECRET}, self.now)
             late = self.revoked and organization != CLINIC and fact.type not in STOPS
             yield Left("webhook", organization, b"Canary" if late else sent)
