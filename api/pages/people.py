@@ -128,7 +128,8 @@ async def _one(request: Request, person: UUID, unwise: Unwise | None = None) -> 
     made = form({"role": found["role"]}, {k: v for k, v in errors.items() if k}, errors.get("", ""))
     own, links = str(person) == principal.user, context(request).mail.possible
     model = people_models.one(show, found, principal.type, made, own, links)
-    return page(request, "people_one.html", model, 409 if unwise else 200)
+    status = 200 if unwise is None else 422 if unwise.why == "role" else 409
+    return page(request, "people_one.html", model, status)
 
 
 def _id(request: Request) -> UUID:

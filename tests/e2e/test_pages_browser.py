@@ -3,7 +3,6 @@
 Comes in: the running exchange. Goes out: assertions, and two pictures of made-up people. Must never skip in CI.
 """
 
-import json
 import os
 import re
 import shutil
@@ -14,7 +13,6 @@ import pytest
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 
 from tests.e2e.pages_scene import furnish
-from tests.support.command import refex
 from tests.support.running import RunningExchange, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.real]
@@ -210,10 +208,7 @@ async def test_every_start_page_fits_a_narrow_phone_and_breaks_no_policy(
 
 async def test_an_admin_manages_people_on_a_phone(browser: Browser, exchange: RunningExchange) -> None:
     home = "riverside-clinic"
-    said = await refex(
-        exchange, "user", "add", home, "zora@riverside.example.org", "--role", "admin", "--json"
-    )
-    admin = json.loads(said.stdout)["user"]
+    admin = next(u for u in exchange.organization(home)["users"] if u["role"] == "admin")
     page = await logged_in(browser, exchange, home, NARROW, who=admin)
     await page.get_by_role("link", name="People", exact=True).click()
     pages = [page.url]
