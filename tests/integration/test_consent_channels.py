@@ -53,9 +53,13 @@ Look = tuple[str, float, str]
 
 
 class Round:
-    """One person: when the end of the consent was acknowledged, and every answer with the moment it was asked for."""
+    """One person: when the end of the consent was acknowledged, and every answer with the moment it was asked for.
 
-    def __init__(self, number: int) -> None:
+    `spans`: when each request of all rounds was asked and answered; a list shows other people too.
+    """
+
+    def __init__(self, number: int, spans: list[tuple[datetime, datetime]]) -> None:
+        self.spans = spans
         self.consent, self.person = f"C-{number}", f"P-{number}"
         self.referral = ""
         self.holder = ""
@@ -64,10 +68,6 @@ class Round:
         self.acknowledged_at = datetime.max.replace(tzinfo=UTC)
         self.looks: list[Look] = []
         self.noted: list[tuple[int, bool]] = []
-
-
-SPANS: list[tuple[datetime, datetime]] = []
-"""When each request was asked and answered, whoever's round it was in: a list shows other people too."""
 
 
 async def test_what_is_asked_for_after_a_revocation_is_answered_without_the_person(api: Api) -> None:
@@ -80,7 +80,8 @@ async def test_what_is_asked_for_after_a_revocation_is_answered_without_the_pers
         AsyncExitStack() as open_streams,
     ):
         pages = {"food-a": food_a, "food-b": food_b}
-        rounds = [await _held(api, number) for number in range(ROUNDS)]
+        spans: list[tuple[datetime, datetime]] = []
+        rounds = [await _held(api, number, spans) for number in range(ROUNDS)]
         notices = {}
         for one in rounds:
             notices[one.referral] = uuid4()
@@ -121,9 +122,9 @@ async def test_what_is_asked_for_after_a_revocation_is_answered_without_the_pers
     assert await relayed(api) == ROUNDS
 
 
-async def _held(api: Api, number: int) -> Round:
+async def _held(api: Api, number: int, spans: list[tuple[datetime, datetime]]) -> Round:
     """A referral whose holder has accepted it."""
-    one = Round(number)
+    one = Round(number, spans)
     referral = await api.submitted("clinic-a", **under(one.consent, one.person))
     one.referral, one.holder = referral["id"], referral["hops"][-1]["organization"]
     one.hop = referral["hops"][-1]["hop"]
@@ -168,7 +169,7 @@ async def _raced(api: Api, one: Round, page: httpx.AsyncClient, chance: random.R
                 one.looks.append(
                     (channel, at if one.acknowledged and at >= one.acknowledged else -1.0, found)
                 )
-                SPANS.append((asked, datetime.now(UTC)))
+                one.spans.append((asked, datetime.now(UTC)))
 
         async def note() -> None:
             """The holder writes on: a fact about its own turn, which the plan and others could hear of."""
@@ -177,7 +178,7 @@ async def _raced(api: Api, one: Round, page: httpx.AsyncClient, chance: random.R
             got = await _patient(lambda path: holder.post(path, json=said), f"{referral}/responses")
             assert got.status_code == 200, got.text
             one.noted.append((got.json()["version"], after))
-            SPANS.append((asked, datetime.now(UTC)))
+            one.spans.append((asked, datetime.now(UTC)))
 
         async def write() -> None:
             for _ in range(2):
@@ -248,8 +249,8 @@ async def _accounted(api: Api, rounds: list[Round]) -> None:
         for one in rounds:
             path = f"/v1/persons/{ids.person_key('clinic-a', one.person)}/disclosures.csv"
             got = await _patient(clinic.get, path)
-            settled = max(ended for asked, ended in SPANS if asked <= one.acknowledged_at)
-            since = max(settled, one.acknowledged_at)
+            under_way = (ended for asked, ended in one.spans if asked <= one.acknowledged_at)
+            since = max(one.acknowledged_at, *under_way)
             for row in csv.DictReader(io.StringIO(got.text)):
                 if row["recipient"] not in (one.holder, PLAN) or row["how"] == "notify":
                     continue
