@@ -250,7 +250,7 @@ async def _accounted(api: Api, rounds: list[Round]) -> None:
             path = f"/v1/persons/{ids.person_key('clinic-a', one.person)}/disclosures.csv"
             got = await _patient(clinic.get, path)
             under_way = (ended for asked, ended in one.spans if asked <= one.acknowledged_at)
-            since = max(one.acknowledged_at, *under_way)
+            since = max([one.acknowledged_at, *under_way])
             for row in csv.DictReader(io.StringIO(got.text)):
                 if row["recipient"] not in (one.holder, PLAN) or row["how"] == "notify":
                     continue
