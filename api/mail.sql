@@ -1,6 +1,6 @@
 -- Whoever writes the e-mail makes the token in the same moment: what stands here is its hash.
 -- name: claim
-update login_link l set token_sha256 = $1, expires_at = case when l.invited then $6 else $3 end, attempts = l.attempts + 1, next_at = $4
+update login_link l set token_sha256 = $1, expires_at = case when l.invited then $6::timestamptz else $3::timestamptz end, attempts = l.attempts + 1, next_at = $4
 from app_user u
 where u.id = l.user_id and u.active and l.id = (
     select d.id from login_link d

@@ -27,8 +27,9 @@ async def index(request: Request) -> Response:
     """Everybody of the organization, by name."""
     after = cursors.decode(request.query_params.get("cursor"), UUID)
     rows = await people.listing(request, after, PAGE + 1)
-    following = f"{BASE}?{urlencode({'cursor': cursors.encode(rows[PAGE - 1]['id'])})}"
-    turning = {"next_href": following if len(rows) > PAGE else "", "first_href": BASE if after else ""}
+    turning = {"next_href": "", "first_href": BASE if after else ""}
+    if len(rows) > PAGE:
+        turning["next_href"] = f"{BASE}?{urlencode({'cursor': cursors.encode(rows[PAGE - 1]['id'])})}"
     found = [dict(row) for row in rows[:PAGE]]
     model = people_models.everybody(await show_for(request), found, principal_of(request).user, turning)
     return page(request, "people.html", model)
