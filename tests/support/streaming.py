@@ -67,7 +67,11 @@ async def listening(api: Api, organization: str) -> AsyncIterator[Heard]:
         "server": ("test", 80),
     }
 
+    asked: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
+
     async def receive() -> Message:
+        if asked:
+            return asked.pop()
         await leave.wait()
         return {"type": "http.disconnect"}
 
