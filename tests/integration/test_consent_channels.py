@@ -12,8 +12,9 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -64,6 +65,7 @@ class Round:
         self.referral = ""
         self.holder = ""
         self.hop = ""
+        self.period = ""
         self.acknowledged = 0.0
         self.acknowledged_at = datetime.max.replace(tzinfo=UTC)
         self.looks: list[Look] = []
@@ -129,6 +131,9 @@ async def _held(api: Api, number: int, spans: list[tuple[datetime, datetime]]) -
     referral = await api.submitted("clinic-a", **under(one.consent, one.person))
     one.referral, one.holder = referral["id"], referral["hops"][-1]["organization"]
     one.hop = referral["hops"][-1]["hop"]
+    received = datetime.fromisoformat(referral["created_at"])
+    span = {"from": received - timedelta(seconds=0.1), "to": received + timedelta(seconds=0.1)}
+    one.period = urlencode({name: at.isoformat() for name, at in span.items()})
     assert (await answer(api, referral, "accept")).status_code == 200
     return one
 
@@ -151,7 +156,7 @@ async def _raced(api: Api, one: Round, page: httpx.AsyncClient, chance: random.R
     ):
         exports = (
             ("plan", plan, referral),
-            ("counted", plan, BEHIND),
+            ("counted", plan, f"{BEHIND}?{one.period}"),
             ("accounted", operator, f"/v1/persons/{person}/disclosures.csv"),
         )
 
@@ -214,7 +219,8 @@ def _own(channel: str, got: httpx.Response, referral: str) -> str:
     if channel == "counted":
         first, *rows = got.text.splitlines()
         assert first == COUNTED
-        return str([row for row in rows if row.startswith(referral)])
+        (own,) = [row for row in rows if row.startswith(referral)]
+        return own
     if channel != "list":
         return got.text
     return str([item for item in got.json()["items"] if item["id"] == referral])
