@@ -84,17 +84,16 @@ async def test_what_is_asked_for_after_a_revocation_is_answered_without_the_pers
         pages = {"food-a": food_a, "food-b": food_b}
         spans: list[tuple[datetime, datetime]] = []
         rounds = [await _held(api, number, spans) for number in range(ROUNDS)]
-        notices = {}
-        for one in rounds:
-            notices[one.referral] = uuid4()
-            wait = chance.uniform(0.0, 1.0)
-            await owner.execute(DELIVERY, notices[one.referral], one.holder, UUID(one.referral), wait)
+        notices = {one.referral: uuid4() for one in rounds}
         hears = {
             who: await open_streams.enter_async_context(listening(api, who))
             for who in ("food-a", "food-b", PLAN, "clinic-a")
         }
         for start in range(0, ROUNDS, AT_ONCE):
             now = rounds[start : start + AT_ONCE]
+            for one in now:
+                wait = chance.uniform(0.0, LEAD_S * 10)
+                await owner.execute(DELIVERY, notices[one.referral], one.holder, UUID(one.referral), wait)
             await asyncio.gather(*(_raced(api, one, pages[one.holder], chance) for one in now))
         pending = "select count(*) from delivery where delivered_at is null and failed_at is null"
         async with asyncio.timeout(20):
@@ -166,8 +165,10 @@ async def _raced(api: Api, one: Round, page: httpx.AsyncClient, chance: random.R
             assert said.status_code == 200, said.text
             one.acknowledged, one.acknowledged_at = time.monotonic(), datetime.now(UTC)
 
-        async def look(channel: str, get: Callable[[str], Awaitable[httpx.Response]], path: str) -> None:
-            for _ in range(3):
+        async def look(
+            channel: str, get: Callable[[str], Awaitable[httpx.Response]], path: str, times: int = 3
+        ) -> None:
+            for _ in range(times):
                 await asyncio.sleep(chance.uniform(0.0, LEAD_S * 2))
                 asked = datetime.now(UTC)
                 at = time.monotonic() if not one.acknowledged else max(time.monotonic(), one.acknowledged)
@@ -193,7 +194,7 @@ async def _raced(api: Api, one: Round, page: httpx.AsyncClient, chance: random.R
 
         reads: list[Any] = [look(name, holder.get, path) for name, path in ways.items()]
         reads.append(look("page", page.get, f"/cbo/referrals/{one.referral}"))
-        reads += [look(name, http.get, path) for name, http, path in exports]
+        reads += [look(name, http.get, path, 1) for name, http, path in exports]
         await asyncio.gather(revoke(), write(), *reads)
         await note()
         for name, http, path in exports:

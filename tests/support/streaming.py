@@ -13,8 +13,6 @@ from starlette.types import Message
 
 from tests.support.api import Api
 
-WAKE_S = 0.02
-
 
 class Heard:
     """What one viewer was sent."""
@@ -75,17 +73,10 @@ async def listening(api: Api, organization: str) -> AsyncIterator[Heard]:
         await leave.wait()
         return {"type": "http.disconnect"}
 
-    async def waking() -> None:
-        while True:
-            await asyncio.sleep(WAKE_S)
-            api.app.state.context.changes.wake()
-
     running = asyncio.create_task(api.app(scope, receive, heard.take))
-    waker = asyncio.create_task(waking())
     try:
         await asyncio.wait_for(heard.ready.wait(), 10)
         yield heard
     finally:
         leave.set()
-        waker.cancel()
-        await asyncio.wait({running, waker}, timeout=15)
+        await asyncio.wait({running}, timeout=15)
