@@ -34,3 +34,6 @@ delete from login_link where user_id = $1
 
 -- name: end_second_factor
 delete from second_factor where user_id = $1
+
+-- name: end_provider_accounts
+delete from provider_account where user_id = $1
