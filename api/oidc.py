@@ -98,7 +98,7 @@ async def arrive(request: Request, browser: str) -> tuple[Begun, str] | None:
         user = await connection.fetchrow(SQL["user"], flow["tenant"], found.email)
     if user is None:
         return None
-    person = Person(user["id"], user["tenant"], user["type"], user["role"], user["second_step"])
+    person = Person.of(user)
     await _bind(request, person, found, now)
     return await begin(request, person), flow["following"]
 
