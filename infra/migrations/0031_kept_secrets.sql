@@ -19,10 +19,12 @@ create table provider_account (
 );
 alter table provider_account enable row level security, force row level security;
 create policy owner_all on provider_account to current_user using (true) with check (true);
--- Before a caller is known the API itself asks, as for sessions; it can add, and neither change nor remove.
+-- Before a caller is known the API itself asks and adds, as for sessions. It changes no row; it removes one for an
+-- organization that resets a person of its own.
 create policy api_sees on provider_account for select to refex_api using (true);
 create policy api_adds on provider_account for insert to refex_api with check (true);
-grant select, insert on provider_account to refex_api;
+create policy api_ends_own on provider_account for delete to refex_api using (tenant = asking_organization());
+grant select, insert, delete on provider_account to refex_api;
 
 -- Who may log in, and whether a code is asked of them.
 create view may_log_in with (security_invoker = true) as
