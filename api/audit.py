@@ -35,6 +35,7 @@ KINDS: Final = {
     "persons": "person",
     "contracts": "contract",
     "organization": "organization",
+    "people": "user",
 }
 UNAUDITED: Final = frozenset({"public", "metrics"})
 

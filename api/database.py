@@ -103,6 +103,13 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def keeping(self, principal: Principal) -> AsyncIterator[asyncpg.Connection]:
+        """The same for an organization's people, whom no rebuild touches: they are managed at any time."""
+        async with self._session("api", "begin") as connection:
+            await connection.fetchval(ASK_AS, principal.organization, principal.type)
+            yield connection
+
+    @asynccontextmanager
     async def own(self) -> AsyncIterator[asyncpg.Connection]:
         """For nobody: sessions, tokens and clients, found by secret; tenant tables show no row. No transaction."""
         async with self._session("api", "") as connection:

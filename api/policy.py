@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from api.principal import Principal
 from api.problems import Problem, not_found
 from infra.audit.records import Operation
-from infra.roles import AUDIT
+from infra.roles import AUDIT, PEOPLE
 from infra.scopes import SCOPES
 from referrals.contracts import Contract
 from referrals.sharing import sharing
@@ -95,6 +95,10 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "measure": Action("measures.read", "R", _of("payer", "any state", "any operator")),
     "measured": Action("measures.read", "R", _of("payer")),
     "disclosures": Action("disclosures.read", also=AUDIT),
+    "people": Action(PEOPLE),
+    "add-person": Action(PEOPLE, "C"),
+    "see-person": Action(PEOPLE, "R", _of("owner")),
+    "change-person": Action(PEOPLE, "U", _of("owner")),
 }
 
 
@@ -110,7 +114,7 @@ def referral(state: Referral, reviewed: bool) -> Object:
 
 
 def owned(organization: str) -> Object:
-    """A service, a consent or a link: what one organization has for itself."""
+    """A service, a consent, a link or a log-in: what one organization has for itself."""
     return {"owner": frozenset({organization})}
 
 

@@ -1,7 +1,7 @@
 """What a person may do, by the type of their organization and their role in it: the one table of every log-in.
 
 Comes in: a type and a role. Goes out: scopes, none for a role that the type does not have. Must never give a role what
-its type may not do; AUDIT alone is beside the types' own, for those who look after others and touch nothing.
+its type may not do; AUDIT and PEOPLE alone are beside the types' own, held by persons and never by a system.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from infra.scopes import SCOPES
 from referrals.words import OrganizationType as T
 
 AUDIT: Final = "audit.read"
+PEOPLE: Final = "people.write"
 Roles = Mapping[str, frozenset[str]]
 
 
@@ -18,22 +19,28 @@ def _all(kind: T) -> frozenset[str]:
     return frozenset(SCOPES[kind])
 
 
+def _admin(kind: T) -> Roles:
+    """All that the type may do, and who does it."""
+    return {ADMIN: _all(kind) | {PEOPLE}}
+
+
+ADMIN: Final = "admin"
 _AUDITOR: Final[Roles] = {"auditor": frozenset({AUDIT})}
 
 # The first role of a type is the one that a person gets when nobody says which.
 ROLES: Final[Mapping[T, Roles]] = {
-    T.CLINIC: {"staff": _all(T.CLINIC), "admin": _all(T.CLINIC), **_AUDITOR},
-    T.CBO: {"staff": _all(T.CBO), "admin": _all(T.CBO), **_AUDITOR},
+    T.CLINIC: {"staff": _all(T.CLINIC), **_admin(T.CLINIC), **_AUDITOR},
+    T.CBO: {"staff": _all(T.CBO), **_admin(T.CBO), **_AUDITOR},
     T.MCO: {
         "care-manager": _all(T.MCO),
         "analyst": frozenset({"measures.read", "referrals.read", "directory.read"}),
-        "admin": _all(T.MCO),
+        **_admin(T.MCO),
         **_AUDITOR,
     },
-    T.HUB: {"navigator": _all(T.HUB), "admin": _all(T.HUB), **_AUDITOR},
+    T.HUB: {"navigator": _all(T.HUB), **_admin(T.HUB), **_AUDITOR},
     T.STATE: {"officer": _all(T.STATE), **_AUDITOR},
     T.OPERATOR: {"operator": _all(T.OPERATOR), **_AUDITOR},
-    T.PLATFORM: {"staff": _all(T.PLATFORM), "admin": _all(T.PLATFORM), **_AUDITOR},
+    T.PLATFORM: {"staff": _all(T.PLATFORM), **_admin(T.PLATFORM), **_AUDITOR},
 }
 
 # What roles were called before every type had names of its own; still taken.

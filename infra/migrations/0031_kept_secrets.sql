@@ -26,10 +26,13 @@ create policy api_adds on provider_account for insert to refex_api with check (t
 create policy api_ends_own on provider_account for delete to refex_api using (tenant = asking_organization());
 grant select, insert, delete on provider_account to refex_api;
 
--- Who may log in, and whether a code is asked of them.
+-- Whether a code is asked of somebody who logs in.
+create function has_second_step(person uuid) returns boolean language sql stable
+    return exists (select from second_factor f where f.user_id = person and f.confirmed_at is not null);
+
+-- Who may log in.
 create view may_log_in with (security_invoker = true) as
-    select u.id, u.tenant, u.email, u.role, u.password_hash, o.type,
-        exists (select from second_factor f where f.user_id = u.id and f.confirmed_at is not null) as second_step
+    select u.id, u.tenant, u.email, u.role, u.password_hash, o.type, has_second_step(u.id) as second_step
     from app_user u join organization o on o.id = u.tenant
     where u.active and o.active;
 grant select on may_log_in to refex_api;

@@ -12,7 +12,8 @@ from infra import identity_providers, people
 from infra.audit import records
 from infra.identity_providers import Provider as Registered
 from tests.support.api import Api
-from tests.support.people import joined, unhurried
+from tests.support.managing import deed, person
+from tests.support.people import browser, joined, unhurried
 from tests.support.provider import CLIENT, Provider
 from tests.support.vault import vault
 
@@ -99,6 +100,17 @@ async def test_an_account_whose_address_becomes_a_colleagues_stays_its_persons(
     assert (await logged_in(api, provider, sub))[:2] == (303, 200), (
         "the address of who left may be given anew"
     )
+
+
+async def test_a_reset_by_the_organizations_admin_counts_as_well(api: Api, provider: Provider) -> None:
+    boss, email = await joined(api, HOME, "admin"), await joined(api, HOME)
+    first, second = await account(provider, email), await account(provider, email)
+    assert (await logged_in(api, provider, first))[:2] == (303, 200)
+    async with browser(api, boss) as admin:
+        done = await deed(admin, (await person(api, email))["id"], "reset")
+        assert done.status_code == 200, done.text
+    assert (await logged_in(api, provider, second))[:2] == (303, 200)
+    assert (await logged_in(api, provider, first))[:2] == (403, 401)
 
 
 async def test_the_api_itself_cannot_bind_a_person_to_another_account(api: Api, provider: Provider) -> None:

@@ -51,5 +51,5 @@ async def token_of(http: httpx.AsyncClient) -> str:
 def unhurried(api: Api) -> None:
     """No quota in the way of what a test asks."""
     limits = api.app.state.context.limits
-    for name in ("requests", "tokens", "logins", "accounts", "addresses", "links", "codes"):
+    for name in ("requests", "tokens", "logins", "accounts", "addresses", "links", "codes", "people"):
         setattr(limits, name, Buckets(per_second=1e9, burst=1e9))

@@ -19,6 +19,7 @@ from api.pages.show import Show
 from api.pages.text import Text
 from api.principal import Principal
 from referrals import measures
+from tests.unit import pages_people
 from tests.unit.pages_samples import (
     NOW,
     ORGANIZATIONS,
@@ -63,7 +64,12 @@ def models(language: str = "en", says: str = "") -> dict[str, list[dict[str, Any
     services = {k: says or v for k, v in SERVICES.items()}
     show = Show(Text(language), NOW, names, services)
     return (
-        _front(show, says) | _clinic(show, says) | _cbo(show, says) | _plan(show, says) | _watch(show, says)
+        _front(show, says)
+        | pages_people.models(show, says)
+        | _clinic(show, says)
+        | _cbo(show, says)
+        | _plan(show, says)
+        | _watch(show, says)
     )
 
 

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from api import policy
 from api.app import ROUTES, build, routes
 from api.routing import ANYONE, EVERYONE, Route, UndeclaredRoute, validate
+from infra import roles
 from infra.scopes import SCOPES
 from infra.settings import Settings
 from tests.support.matrix import declared
@@ -74,7 +75,7 @@ def test_every_handler_says_what_it_does() -> None:
 
 
 def test_every_scope_is_asked_for_by_some_action_and_every_action_can_be_held() -> None:
-    granted = {scope for scopes in SCOPES.values() for scope in scopes}
+    granted = {scope for scopes in SCOPES.values() for scope in scopes} | {roles.PEOPLE}
     asked = {action.scope for action in policy.ACTIONS.values() if action.scope}
     assert asked == granted
 

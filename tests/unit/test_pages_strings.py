@@ -17,6 +17,7 @@ from api.pages import (
     front_models,
     funnel,
     hub_models,
+    people_models,
     plan_models,
     render,
     timeline,
@@ -49,6 +50,8 @@ FAMILIES: dict[str, set[str]] = {
     "room-status": set(capacity.STATUSES),
     "shown": set(disclosures.PURPOSES),
     "role": {role for held in roles.ROLES.values() for role in held},
+    "role-may": {role for held in roles.ROLES.values() for role in held},
+    "people.not": set(people_models.REFUSALS),
 }
 # keys that code puts together from a literal and a code of its own tables
 MADE = {
@@ -70,6 +73,7 @@ MADE = {
     *(f"funnel.{s}" for s in funnel.STEPS),
     *(f"home.step-{s}{end}" for s, _ in front_models.STEPS for end in ("", "-text")),
     *(f"disclosed.{h}" for h in disclosed.HEADINGS),
+    *(f"people.{h}" for h in people_models.HEADINGS),
     *(f"mco.{h}" for h in (*plan_models.HEADINGS, *plan_models.LIST_HEADINGS)),
     *(f"likeness.{part}" for part in ("same", "alike", "differing")),
     *(f"form.{c}" for c in ("yes", "no", "unsure")),

@@ -13,8 +13,14 @@ EVERY = [(kind, role) for kind in T for role in roles.names(kind)]
 @pytest.mark.parametrize(("kind", "role"), EVERY)
 def test_a_role_holds_no_more_than_its_type(kind: T, role: str) -> None:
     held = roles.scopes(kind.value, role)
-    assert held and held <= {*SCOPES[kind], roles.AUDIT}
+    assert held and held <= {*SCOPES[kind], roles.AUDIT, roles.PEOPLE}
     assert (roles.AUDIT in held) == (role == "auditor")
+    assert (roles.PEOPLE in held) == (role == roles.ADMIN)
+
+
+@pytest.mark.parametrize("kind", T)
+def test_no_system_audits_or_manages_people(kind: T) -> None:
+    assert not {roles.AUDIT, roles.PEOPLE} & {*SCOPES[kind]}
 
 
 @pytest.mark.parametrize("kind", T)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from infra.passwords import hashed
 from tests.support.api import SECRET, Api
-from tests.support.matrix.declared import AUDIT, SCOPES
+from tests.support.matrix.declared import AUDIT, PEOPLE, SCOPES
 from tests.support.people import entered, joined, token_of, unhurried
 
 TOKENS = {
@@ -94,8 +94,9 @@ async def _log_in(api: Api, id: str, type: str, role: str) -> Who:
         said: dict[str, Any] = (await http.get("/v1/me")).json()
         headers = {"Cookie": cookie, "X-CSRF-Token": await token_of(http)}
     scopes = frozenset(said["scopes"])
-    assert (said["organization"]["type"], scopes <= SCOPES[type] | {AUDIT}) == (type, True), said
-    whole = scopes == SCOPES[type]
+    assert (said["organization"]["type"], scopes <= SCOPES[type] | {AUDIT, PEOPLE}) == (type, True), said
+    assert (PEOPLE in scopes) == (role == "admin")
+    whole = scopes >= SCOPES[type]
     return Who(f"{id} {role}", headers, id, type, scopes, said["user"], whole, person=True)
 
 
