@@ -1,13 +1,14 @@
-"""Whether an ID token is the provider's answer to this very log-in, and whose address it vouches for.
+"""Whether an ID token is the provider's answer to this very log-in, and whom it vouches for.
 
-Comes in: the token, the provider's keys, what was registered, the nonce, the time. Goes out: an e-mail address. Pure.
+Comes in: the token, the provider's keys, what was registered, the nonce, the time. Goes out: an account there and its
+e-mail address. Pure.
 Must never take an algorithm or a key that the provider did not publish, nor an address that it did not verify.
 Sources: OpenID Connect Core 1.0 section 3.1.3.7; RFC 8725.
 """
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from authlib.oidc.core import CodeIDToken
 from joserfc import jws, jwt
@@ -17,6 +18,7 @@ from joserfc.jws import JWSRegistry
 from infra.client_keys import Key
 
 LONGEST: Final = 16_384
+LONGEST_SUBJECT: Final = 255
 SKEW_S: Final = 30
 KEY_TYPES: Final[Mapping[str, str]] = {
     "RS256": "RSA",
@@ -34,6 +36,14 @@ class NotVouched(Exception):
     """The token proves nothing; the reason is for the log alone."""
 
 
+class Vouched(NamedTuple):
+    """Who logged in there: the account, which is never another's, and the address that it has now."""
+
+    issuer: str
+    subject: str
+    email: str
+
+
 def key_id(text: str) -> str:
     """Which of the provider's keys the token says it was signed with, empty for no word. Raises NotVouched."""
     if len(text) > LONGEST:
@@ -48,7 +58,7 @@ def key_id(text: str) -> str:
     return named
 
 
-def address(
+def vouched(
     text: str,
     keys: Mapping[str, Key],
     issuer: str,
@@ -56,8 +66,8 @@ def address(
     nonce: str,
     domains: Collection[str],
     now: datetime,
-) -> str:
-    """The verified address of whoever logged in there. Raises NotVouched."""
+) -> Vouched:
+    """Who logged in there, under a verified address. Raises NotVouched."""
     named = key_id(text)
     key = keys.get(named) if named or len(keys) != 1 else next(iter(keys.values()))
     if key is None:
@@ -73,7 +83,14 @@ def address(
         claims.validate(int(now.timestamp()), SKEW_S)
     except _MALFORMED as error:
         raise NotVouched(f"{type(error).__name__} {getattr(error, 'claim', '')}".strip()) from None
-    return _verified(claims, domains)
+    return Vouched(issuer, _subject(claims), _verified(claims, domains))
+
+
+def _subject(claims: Mapping[str, Any]) -> str:
+    found = claims.get("sub")
+    if not isinstance(found, str) or not 0 < len(found) <= LONGEST_SUBJECT or "\x00" in found:
+        raise NotVouched("no account")
+    return found
 
 
 def _verified(claims: Mapping[str, Any], domains: Collection[str]) -> str:

@@ -22,6 +22,7 @@ from api.sessions import Begun, Person, acting, begin, cookie_name, end_all
 from infra import passwords
 from infra.passwords import hashed
 from infra.postgres import affected, queries
+from infra.vault import kept
 
 SQL = queries("api", "logins.sql")
 LONGEST = 254
@@ -86,7 +87,7 @@ async def by_code(request: Request, csrf: str, given: str) -> Begun | None:
     person = Person(waiting["user_id"], waiting["tenant"], waiting["type"], waiting["role"])
     acting(request, person)
     context(request).limits.codes.check(str(person.id))
-    step = totp.taken(waiting["secret"], given.replace(" ", ""), datetime.now(UTC), waiting["last_step"])
+    step = _step(request, person, waiting, given)
     if step is None:
         return None
     async with context(request).database.own() as connection:
@@ -97,11 +98,12 @@ async def by_code(request: Request, csrf: str, given: str) -> Begun | None:
 
 async def enrol(request: Request, principal: Principal) -> bytes | None:
     """A new secret for a device, to be shown once; None for who has confirmed one."""
-    secret = secrets.token_bytes(totp.BYTES)
+    secret, vault, user = secrets.token_bytes(totp.BYTES), context(request).vault, UUID(principal.user)
     async with context(request).database.own() as connection:
-        made = await connection.execute(
-            SQL["new_factor"], UUID(principal.user), principal.organization, secret
-        )
+        await vault.agree(connection, first=False)
+        wrapped = vault.wrap(secret, kept.of_device(user, principal.organization))
+        values = (user, principal.organization, vault.kek, wrapped)
+        made = await connection.execute(SQL["new_factor"], *values)
     return secret if affected(made) else None
 
 
@@ -112,7 +114,7 @@ async def confirm(request: Request, principal: Principal, given: str) -> Begun |
     person = Person(UUID(principal.user), principal.organization, principal.type, principal.role or "")
     async with context(request).database.own() as connection:
         row = await connection.fetchrow(SQL["factor"], person.id)
-        step = totp.taken(row["secret"], given.replace(" ", ""), now, row["last_step"]) if row else None
+        step = _step(request, person, row, given) if row else None
         if step is None or not affected(
             await connection.execute(SQL["confirm_factor"], person.id, now, step)
         ):
@@ -126,6 +128,13 @@ async def has_second_step(request: Request, principal: Principal) -> bool:
     async with context(request).database.own() as connection:
         row = await connection.fetchrow(SQL["factor"], UUID(principal.user))
     return bool(row and row["confirmed"])
+
+
+def _step(request: Request, person: Person, row: asyncpg.Record, given: str) -> int | None:
+    """The step whose code was given, of the device's secret in that row. Raises Locked."""
+    whose = kept.of_device(person.id, person.organization)
+    secret = kept.opened(context(request).vault, row["kek"], row["secret"], whose)
+    return totp.taken(secret, given.replace(" ", ""), datetime.now(UTC), row["last_step"])
 
 
 def _quota(request: Request, email: str) -> None:

@@ -22,14 +22,19 @@ from api import id_token
 from api.context import context
 from api.descriptions import BASIC, MAX_BYTES, Description
 from api.fetching import FAILED, fetched
-from api.id_token import NotVouched
-from api.sessions import Begun, Person, begin
+from api.id_token import NotVouched, Vouched
+from api.sessions import Begun, Person, acting, begin
 from infra.passwords import hashed
 from infra.postgres import queries
+from infra.vault import kept
 
 SQL = queries("api", "oidc.sql")
 log = structlog.get_logger("refex.api")
 LIFE = timedelta(minutes=10)
+
+
+class AnotherAccount(NotVouched):
+    """The provider vouches for the address under another account than the person's first one."""
 
 
 class Left(NamedTuple):
@@ -74,7 +79,10 @@ async def leave(request: Request, organization: str, following: str) -> Left | N
 
 
 async def arrive(request: Request, browser: str) -> tuple[Begun, str] | None:
-    """A session for whom the provider vouches, and where to go on; None for everything else. Serves once."""
+    """A session for whom the provider vouches, and where to go on; None for everything else. Serves once.
+
+    Raises AnotherAccount: then the audit names the person.
+    """
     asked = request.query_params
     state, code, now = asked.get("state", ""), asked.get("code", ""), datetime.now(UTC)
     async with context(request).database.own() as connection:
@@ -82,15 +90,30 @@ async def arrive(request: Request, browser: str) -> tuple[Begun, str] | None:
     if flow is None or not code:
         return None
     try:
-        email = await _vouched(request, flow, code)
+        found = await _vouched(request, flow, code)
     except NotVouched as error:
         log.warning("a provider's answer was refused", reason=error)
         return None
     async with context(request).database.own() as connection:
-        user = await connection.fetchrow(SQL["user"], flow["tenant"], email)
+        user = await connection.fetchrow(SQL["user"], flow["tenant"], found.email)
     if user is None:
         return None
-    return await begin(request, Person.of(user)), flow["following"]
+    person = Person.of(user)
+    await _bind(request, person, found, now)
+    return await begin(request, person), flow["following"]
+
+
+async def _bind(request: Request, person: Person, found: Vouched, now: datetime) -> None:
+    """The first account that logs a person in is theirs from then on. Raises AnotherAccount for every other."""
+    account = (person.id, found.issuer, found.subject)
+    async with context(request).database.own() as connection:
+        await connection.execute(SQL["bind"], *account, person.organization, now)
+        if await connection.fetchval(SQL["bound"], *account):
+            return
+    acting(request, person)
+    refused = AnotherAccount("another account than at the first log-in")
+    log.warning("a provider's answer was refused", reason=refused)
+    raise refused
 
 
 def redirect_uri(request: Request) -> str:
@@ -98,8 +121,8 @@ def redirect_uri(request: Request) -> str:
     return f"{context(request).settings.base_url}/login/oidc"
 
 
-async def _vouched(request: Request, flow: asyncpg.Record, code: str) -> str:
-    """The address that the provider's token vouches for. Raises NotVouched."""
+async def _vouched(request: Request, flow: asyncpg.Record, code: str) -> Vouched:
+    """Whom the provider's token vouches for. Raises NotVouched."""
     provider = await _provider(request, flow["tenant"])
     if provider is None:
         raise NotVouched("no provider any more")
@@ -110,7 +133,7 @@ async def _vouched(request: Request, flow: asyncpg.Record, code: str) -> str:
     keys = await context(request).provider_keys.keys(description.jwks_uri, id_token.key_id(text))
     client_id, domains = provider["client_id"], provider["domains"]
     now = datetime.now(UTC)
-    return id_token.address(text, keys, provider["issuer"], client_id, flow["nonce"], domains, now)
+    return id_token.vouched(text, keys, provider["issuer"], client_id, flow["nonce"], domains, now)
 
 
 async def _exchanged(
@@ -120,11 +143,12 @@ async def _exchanged(
     form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
     form["redirect_uri"] = redirect_uri(request)
     proof: dict[str, Any] = {"data": form}
+    client = {"client_id": provider["client_id"], "client_secret": _secret(request, provider)}
     if BASIC in description.token_endpoint_auth_methods_supported:
-        name, secret = (quote(provider[part], safe="") for part in ("client_id", "client_secret"))
+        name, secret = (quote(part, safe="") for part in client.values())
         proof["auth"] = httpx.BasicAuth(name, secret)
     else:
-        form |= {"client_id": provider["client_id"], "client_secret": provider["client_secret"]}
+        form |= client
     try:
         answer = msgspec.json.decode(
             await fetched(description.token_endpoint, MAX_BYTES, "POST", **proof), type=dict[str, Any]
@@ -135,6 +159,12 @@ async def _exchanged(
     if not isinstance(found, str):
         raise NotVouched("no ID token")
     return found
+
+
+def _secret(request: Request, provider: asyncpg.Record) -> str:
+    """Ours at that provider, under its address as it was registered. Raises Locked."""
+    whose = kept.of_provider(provider["tenant"], provider["issuer"], provider["client_id"])
+    return kept.opened(context(request).vault, provider["kek"], provider["client_secret"], whose).decode()
 
 
 async def _provider(request: Request, organization: str) -> asyncpg.Record | None:

@@ -3,7 +3,7 @@ select p.tenant, o.name from identity_provider p join organization o on o.id = p
 where $1 = any (p.domains) and o.active order by o.name limit 20
 
 -- name: provider
-select p.issuer, p.client_id, p.client_secret, p.domains from identity_provider p
+select p.tenant, p.issuer, p.client_id, p.kek, p.client_secret, p.domains from identity_provider p
 join organization o on o.id = p.tenant
 where p.tenant = $1 and o.active
 
@@ -16,10 +16,15 @@ delete from login_flow where state_sha256 = $1 and browser_sha256 = $2 and expir
 returning tenant, nonce, verifier, following
 
 -- name: user
-select u.id, u.tenant, u.role, o.type,
-    exists (select from second_factor f where f.user_id = u.id and f.confirmed_at is not null) as second_step
-from app_user u join organization o on o.id = u.tenant
-where u.tenant = $1 and lower(u.email) = lower($2) and u.active and o.active
+select id, tenant, role, type, second_step from may_log_in where tenant = $1 and lower(email) = lower($2)
+
+-- The first account of a provider that logs a person in is theirs; nobody else's, and no other theirs.
+-- name: bind
+insert into provider_account (user_id, issuer, subject, tenant, first_at) values ($1, $2, $3, $4, $5)
+on conflict do nothing
+
+-- name: bound
+select exists (select from provider_account where user_id = $1 and issuer = $2 and subject = $3)
 
 -- name: purge
 delete from login_flow where expires_at < $1

@@ -111,13 +111,17 @@ async def let_in(request: Request, person: UUID) -> None:
 
 
 async def reset(request: Request, person: UUID, language: str) -> Made:
-    """A new way in, the second step to be set up anew, and let in again. Raises Unwise."""
+    """A new way in, the second step to be set up anew, no account at a provider known any more, and let in again.
+
+    Raises Unwise.
+    """
     before = await one(request, person)
     made, hashed = await _secret(request, person, before["email"])
     async with _changing(request, person, SHOWN if made.password else DONE) as (connection, _, _):
         _another(request, person, "own-reset")
         await connection.execute(SQL["set_password"], person, hashed)
         await connection.execute(SQL["end_second_factor"], person)
+        await connection.execute(SQL["end_provider_accounts"], person)
         await _invite(request, connection, made, language)
     context(request).mail.wake()
     return made

@@ -1,7 +1,7 @@
 -- The people of an organization by their names: organization, the last one of the page before, limit.
 -- name: listing
 select u.id, u.email, u.name, u.role, u.active, l.at as last_log_in,
-    exists (select from second_factor f where f.user_id = u.id and f.confirmed_at is not null) as second_step
+    has_second_step(u.id) as second_step
 from app_user u
 left join last_log_in l on l.user_id = u.id
 where u.tenant = $1 -- seen by: owner
@@ -11,7 +11,7 @@ limit $3
 
 -- name: one
 select u.id, u.tenant, u.email, u.name, u.role, u.active, l.at as last_log_in,
-    exists (select from second_factor f where f.user_id = u.id and f.confirmed_at is not null) as second_step
+    has_second_step(u.id) as second_step
 from app_user u
 left join last_log_in l on l.user_id = u.id
 where u.id = $1
@@ -44,3 +44,6 @@ delete from login_link where user_id = $1
 
 -- name: end_second_factor
 delete from second_factor where user_id = $1
+
+-- name: end_provider_accounts
+delete from provider_account where user_id = $1

@@ -15,7 +15,7 @@ delete from session where user_id = $1
 
 -- A session that waits for its code.
 -- name: pending
-select s.user_id, s.tenant, s.csrf, u.role, o.type, f.secret, f.last_step
+select s.user_id, s.tenant, s.csrf, u.role, o.type, f.kek, f.secret, f.last_step
 from session s
 join app_user u on u.id = s.user_id
 join organization o on o.id = s.tenant

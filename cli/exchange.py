@@ -23,6 +23,7 @@ from infra.embedded.services import EmbeddedServices
 from infra.kafka import KafkaLogin
 from infra.participants import KafkaUser, Participant
 from infra.settings import Settings
+from infra.vault import kept
 from stream_processors.inbox import GROUP
 
 READY_S = 120.0
@@ -104,6 +105,8 @@ class RunningExchange:
         ran = await migrate.migrate(url)
         if ran:
             self.plan.progress(f"database: {len(ran)} migrations ran")
+        if sealed := await kept.seal(url, self.plan.settings):
+            self.plan.progress(f"database: {sealed} secrets sealed that were stored in the clear")
         made = await topics.apply(self.admin, self.plan.settings.partitions)
         if made:
             self.plan.progress(f"kafka: {len(made)} topics created")

@@ -16,6 +16,7 @@ from cli.keeping import Keeping
 from infra import identity_providers, participants, signing_clients, webhooks
 from infra.embedded.local import write_private
 from infra.participants import Participant
+from infra.vault.vault import vault_of
 from producers import signing
 from referrals.words import OrganizationType
 
@@ -160,7 +161,7 @@ def oidc(
 async def _oidc(exchange: Exchange, organization: str, provider: identity_providers.Provider | None) -> None:
     connection = await _connect(exchange)
     try:
-        await identity_providers.set_provider(connection, organization, provider)
+        await identity_providers.set_provider(connection, vault_of(exchange.settings), organization, provider)
     finally:
         await connection.close()
 

@@ -1,4 +1,4 @@
-"""`refex person`: erases a person, and wraps the persons' keys anew when their key-encryption key changes.
+"""`refex person`: erases a person, and wraps keys and secrets anew when the key-encryption key changes.
 
 Comes in: whose, and why. Goes out: what was recorded of it. Must never print more of a person than ids.
 """
@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from cli.common import Exchange, find, json_option, note, print_json, run, wants_json
 from infra.postgres import connect, queries
-from infra.vault import intake
+from infra.vault import intake, kept
 from infra.vault.vault import Vault, row_of, vault_of
 from producers.envelope import Said, erasure_asked
 from producers.producer import RecordProducer
@@ -70,7 +70,8 @@ def erase(organization: str, person_id: str, reason: str, is_key: bool, as_json:
 @person.command(epilog="Example: refex person rewrap")
 @json_option
 def rewrap(as_json: bool) -> None:
-    """Wrap every person's key by the newest key-encryption key; then the older ones may be destroyed.
+    """Wrap every person's key by the newest key-encryption key, and the secrets of second steps and of identity
+    providers too; then the older ones may be destroyed.
 
     Put the new key first (REFEX_VAULT_KEY, or rename vault/kek.key to vault/old-1.key: a new one is made), restart
     every part, run this, destroy the old key.
@@ -80,7 +81,7 @@ def rewrap(as_json: bool) -> None:
     if wants_json(as_json):
         print_json({"rewrapped": done, "retired": left})
         return
-    click.echo(f"{done} keys wrapped anew")
+    click.echo(f"{done} keys and secrets wrapped anew")
     for id in left:
         click.echo(
             f"{id}\tno longer needed; destroy it, and backups of person_key made under it are worthless"
@@ -140,6 +141,7 @@ async def _rewrap(exchange: Exchange, vault: Vault) -> tuple[int, list[str]]:
                 done += len(made)
         async with connection.transaction():
             done += await intake.rewrap(connection, vault)
+        done += await kept.wrap(connection, vault)
         return done, [r["id"] for r in await connection.fetch(SQL["retire"], vault.kek)]
     finally:
         await connection.close()

@@ -25,4 +25,6 @@ from unnest($1::uuid[], $2::text[], $3::bytea[]) as new (person_key, kek, wrappe
 delete from key_encryption_key k
 where k.id <> $1 and not exists (select from person_key p where p.kek = k.id)
     and not exists (select from intake_key i where i.kek = k.id)
+    and not exists (select from second_factor f where f.kek = k.id)
+    and not exists (select from identity_provider p where p.kek = k.id)
 returning id

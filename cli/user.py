@@ -87,7 +87,8 @@ def disable(email: str) -> None:
 @click.argument("email")
 @json_option
 def reset(email: str, as_json: bool) -> None:
-    """Make EMAIL a new password; a second step is set up anew, and whoever is logged in is not any more."""
+    """Make EMAIL a new password; a second step is set up anew, the account at a provider is forgotten, and whoever is
+    logged in is not any more."""
     exchange = find()
     organization, made = _with(exchange, lambda c: people.reset(c, email))
     _keep(exchange, organization, made)

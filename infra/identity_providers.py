@@ -1,7 +1,7 @@
 """An organization's own identity provider (OpenID Connect): where its people log in with the account they have there.
 
 Comes in: the owner's connection, what the provider was registered with. Goes out: a row. Must never take an address
-that is not https, except on this machine itself, nor a domain that is none.
+that is not https, except on this machine itself, nor a domain that is none, nor store the secret as it is.
 """
 
 import re
@@ -13,6 +13,8 @@ from msgspec import Struct
 from infra import addresses
 from infra.participants import ParticipantError, type_of
 from infra.postgres import queries
+from infra.vault import kept
+from infra.vault.vault import Vault
 
 SQL = queries("infra", "identity_providers.sql")
 DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
@@ -27,8 +29,10 @@ class Provider(Struct, frozen=True):
     domains: Sequence[str]
 
 
-async def set_provider(connection: asyncpg.Connection, organization: str, provider: Provider | None) -> None:
-    """Let people of the organization log in there; None: not any more. Raises ParticipantError."""
+async def set_provider(
+    connection: asyncpg.Connection, vault: Vault, organization: str, provider: Provider | None
+) -> None:
+    """Let people of the organization log in there; None: not any more. Raises ParticipantError, Locked."""
     await type_of(connection, organization)
     if provider is None:
         await connection.execute(SQL["end"], organization)
@@ -40,5 +44,8 @@ async def set_provider(connection: asyncpg.Connection, organization: str, provid
     domains = [domain.lower() for domain in provider.domains]
     if not domains or not all(map(DOMAIN.fullmatch, domains)):
         raise ParticipantError("say whose addresses the provider vouches for: --domain clinic.example.org")
-    values = (organization, provider.issuer, provider.client_id, provider.client_secret, domains)
+    await vault.agree(connection)
+    whose = kept.of_provider(organization, provider.issuer, provider.client_id)
+    secret = vault.wrap(provider.client_secret.encode(), whose)
+    values = (organization, provider.issuer, provider.client_id, vault.kek, secret, domains)
     await connection.execute(SQL["set"], *values)

@@ -47,6 +47,7 @@ EVENTS = frozenset(
 
 SAYING = frozenset(
     {
+        "AnotherAccount",
         "Locked",
         "MigrationError",
         "NotGenuine",

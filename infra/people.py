@@ -53,18 +53,21 @@ async def disable(connection: asyncpg.Connection, email: str) -> str:
     async with connection.transaction():
         person = await _person(connection, email)
         await connection.execute(SQL["set_active"], person["id"], False)
+        await connection.execute(SQL["end_provider_accounts"], person["id"])
         await _shut_out(connection, person)
     return str(person["tenant"])
 
 
 async def reset(connection: asyncpg.Connection, email: str) -> tuple[str, User]:
-    """A new password, the second step to be set up anew, and every session ended; with the organization's id."""
+    """A new password, the second step to be set up anew, no account at a provider known any more, every session ended;
+    with the organization's id."""
     password = passwords.new_password()
     hashed = await asyncio.to_thread(passwords.hash_password, password)
     async with connection.transaction():
         person = await _person(connection, email)
         await connection.execute(SQL["set_password"], person["id"], hashed)
         await connection.execute(SQL["end_second_factor"], person["id"])
+        await connection.execute(SQL["end_provider_accounts"], person["id"])
         await _shut_out(connection, person)
     return str(person["tenant"]), User(person["email"], password, person["role"], person["name"])
 

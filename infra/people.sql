@@ -1,6 +1,6 @@
 -- name: listing
 select u.tenant as organization, u.email, u.name, u.role, u.active, o.type,
-    exists (select from second_factor f where f.user_id = u.id and f.confirmed_at is not null) as second_step
+    has_second_step(u.id) as second_step
 from app_user u join organization o on o.id = u.tenant
 where $1::text is null or u.tenant = $1
 order by u.tenant, u.email
@@ -31,3 +31,6 @@ delete from login_link where user_id = $1
 
 -- name: end_second_factor
 delete from second_factor where user_id = $1
+
+-- name: end_provider_accounts
+delete from provider_account where user_id = $1

@@ -136,6 +136,7 @@ NOT_PROJECTIONS: dict[str, str] = {
     "login_flow": "the API's own",
     "identity_provider": "participants, kept by the operator",
     "second_factor": "the API's own",
+    "provider_account": "the API's own",
     "access_token": "the API's own",
     "assertion_used": "the API's own",
     "audit_chain": "where each chain of the audit ends",

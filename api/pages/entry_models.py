@@ -66,12 +66,12 @@ def organization(show: Show, form: Mapping[str, Any], found: Iterable[Mapping[st
     return {"title": show.text("provider.title"), "form": form, "found": list(found or ())}
 
 
-def not_vouched(show: Show) -> Model:
-    """The organization's own log-in let nobody in."""
+def not_vouched(show: Show, why: str = "provider.failed-text") -> Model:
+    """The organization's own log-in let nobody in; `why`: what to do, as the strings have it."""
     text = show.text
     return {
         "title": text("provider.failed"),
-        "lines": [text("provider.failed-text")],
+        "lines": [text(why)],
         "href": "/login/organization",
         "action": text("error.again"),
     }

@@ -55,14 +55,17 @@ async def leave(request: Request) -> Response:
 
 async def arrive(request: Request) -> Response:
     """Back from there: a session, or what to do next."""
-    arrived = await oidc.arrive(request, request.cookies.get(_cookie(request), ""))
-    response = entered(request, *arrived) if arrived else _failed(request)
+    try:
+        arrived = await oidc.arrive(request, request.cookies.get(_cookie(request), ""))
+        response = entered(request, *arrived) if arrived else _failed(request)
+    except oidc.AnotherAccount:
+        response = _failed(request, "provider.another-text", 403)
     response.delete_cookie(_cookie(request), path="/", secure=context(request).secure, httponly=True)
     return response
 
 
-def _failed(request: Request) -> Response:
-    return page(request, "message.html", entry_models.not_vouched(nobodys_show(request)), 401)
+def _failed(request: Request, why: str = "provider.failed-text", status: int = 401) -> Response:
+    return page(request, "message.html", entry_models.not_vouched(nobodys_show(request), why), status)
 
 
 def _cookie(request: Request) -> str:

@@ -1,6 +1,6 @@
-"""What wraps the persons' keys: a key-encryption key held outside the database.
+"""What wraps the persons' keys and other secrets: a key-encryption key held outside the database.
 
-Comes in: a person's key, whose it is. Goes out: the wrapped key, or the key again. `Kms` is all that a key service has
+Comes in: a key, whose it is. Goes out: the wrapped key, or the key again. `Kms` is all that a key service has
 to offer; `LocalKms` keeps its keys in a setting or a file. Must never write a key into Postgres.
 """
 
@@ -21,7 +21,8 @@ NONCE_BYTES = 12
 
 
 class Locked(RuntimeError):
-    """The persons' keys are wrapped by a key that this process does not have; the message says what to do."""
+    """Keys or secrets are wrapped by a key that this process does not have, or not as it should be; the message says
+    what to do."""
 
 
 class Kms(Protocol):
@@ -35,7 +36,7 @@ class Kms(Protocol):
         """Whether it can unwrap what that key wrapped."""
 
     def wrap(self, key: bytes, context: bytes) -> bytes:
-        """The key, wrapped by `id` and bound to its context."""
+        """The key, or another short secret, wrapped by `id` and bound to its context."""
 
     def unwrap(self, id: str, wrapped: bytes, context: bytes) -> bytes:
         """The key again. Raises Locked."""
@@ -71,7 +72,9 @@ class LocalKms:
         try:
             return cipher.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], context)
         except (InvalidTag, ValueError):
-            raise Locked("a person's key was altered in the database; restore person_key") from None
+            raise Locked(
+                "what a key wraps was altered in the database, or moved to another row: restore it, or set it anew"
+            ) from None
 
 
 def locked(id: str) -> Locked:

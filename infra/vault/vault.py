@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from infra.postgres import Connection, queries
 from infra.settings import Settings
 from infra.vault.cipher import ID_BYTES, NONCE_BYTES, Erased, Key, named, opened, sealed
-from infra.vault.kms import Kms, local_kms, locked
+from infra.vault.kms import Kms, Locked, local_kms, locked
 
 SQL = queries("infra.vault", "vault.sql")
 MOST = 4_096
@@ -44,19 +44,25 @@ class Vault:
 
     async def keyring(self, connection: Connection, persons: Collection[UUID]) -> "Keyring":
         """The keys of these people as the transaction sees them. Raises Locked."""
-        if not self._known:
-            await self._agree(connection)
+        await self.agree(connection)
         rows = await connection.fetch(SQL["load_keys"], list(persons)) if persons else []
         return Keyring(self, {row.person: row for row in map(row_of, rows)})
 
-    async def _agree(self, connection: Connection) -> None:
-        """Before the first key is made: the database's keys are wrapped by keys that we have."""
+    async def agree(self, connection: Connection, first: bool = True) -> None:
+        """Before anything is wrapped: what the database has is wrapped by keys that we have. Raises Locked.
+
+        `first`: whether this process may be the first to use its key; the API's role may not say so.
+        """
+        if self._known:
+            return
         there = {r["id"] for r in await connection.fetch(SQL["keks"])}
         for id in sorted(there):
             if not self._kms.knows(id):
                 raise locked(id)
         if self._kms.id in there:
             self._known = True
+        elif not first:
+            raise Locked(f"nobody uses key {self._kms.id} yet: start a worker with it, then try again")
         else:
             await connection.execute(SQL["keep_kek"], self._kms.id)
 

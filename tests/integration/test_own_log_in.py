@@ -13,6 +13,7 @@ from infra.participants import ParticipantError
 from tests.support.api import Api
 from tests.support.people import joined, unhurried
 from tests.support.provider import CLIENT, Provider
+from tests.support.vault import vault
 
 DOMAIN = "clinic-a.example.org"
 
@@ -34,7 +35,7 @@ async def api(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> A
 async def registered(api: Api, issuer: str, secret: str = CLIENT[1], domain: str = DOMAIN) -> None:
     async with api.owner() as owner:
         found = Registered(issuer, CLIENT[0], secret, [domain])
-        await identity_providers.set_provider(owner, "clinic-a", found)
+        await identity_providers.set_provider(owner, vault(), "clinic-a", found)
 
 
 async def known(api: Api, provider: Provider, organization: str = "clinic-a", **claims: Any) -> str:

@@ -20,6 +20,10 @@ select c.relname from pg_class c
 join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant' and not a.attisdropped
 where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace
     and not (c.relrowsecurity and c.relforcerowsecurity)
+union all
+select c.relname from pg_class c
+where c.relkind in ('v', 'm') and c.relnamespace = 'public'::regnamespace
+    and not coalesce(c.reloptions @> '{security_invoker=true}', false)
 """
 
 

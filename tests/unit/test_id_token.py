@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from api import id_token
-from api.id_token import NotVouched
+from api.id_token import NotVouched, Vouched
 
 ISSUER, CLIENT, NONCE = "https://id.clinic.example.org", "exchange", "nonce of this log-in"
 DOMAINS = ["clinic.example.org"]
@@ -36,6 +36,8 @@ CLAIMS: dict[str, Any] = {
     "email_verified": True,
 }
 
+ANA = Vouched(ISSUER, "1", "Ana@clinic.example.org")
+
 
 def token(key: Any = RSA, header: dict[str, Any] | None = None, **changes: Any) -> str:
     claims = {k: v for k, v in (CLAIMS | changes).items() if v is not None}
@@ -46,15 +48,15 @@ def token(key: Any = RSA, header: dict[str, Any] | None = None, **changes: Any) 
     )
 
 
-def read(text: str) -> str:
-    return id_token.address(text, KEYS, ISSUER, CLIENT, NONCE, DOMAINS, NOW)
+def read(text: str) -> Vouched:
+    return id_token.vouched(text, KEYS, ISSUER, CLIENT, NONCE, DOMAINS, NOW)
 
 
 @pytest.mark.parametrize("key", [RSA, EC], ids=["RS256", "ES256"])
-def test_the_verified_address_of_a_genuine_token(key: Any) -> None:
-    assert read(token(key)) == "Ana@clinic.example.org"
-    assert read(token(key, aud=[CLIENT])) == "Ana@clinic.example.org"
-    assert read(token(key, aud=[CLIENT, "other"], azp=CLIENT)) == "Ana@clinic.example.org"
+def test_the_account_and_verified_address_of_a_genuine_token(key: Any) -> None:
+    assert read(token(key)) == ANA
+    assert read(token(key, aud=[CLIENT])) == ANA
+    assert read(token(key, aud=[CLIENT, "other"], azp=CLIENT)) == ANA
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,10 @@ def test_the_verified_address_of_a_genuine_token(key: Any) -> None:
         {"iat": int(NOW.timestamp()) + 3600},
         {"iat": None},
         {"sub": None},
+        {"sub": ""},
+        {"sub": 1},
+        {"sub": "x" * 256},
+        {"sub": "1\x00"},
         {"email": None},
         {"email": ["Ana@clinic.example.org"]},
         {"email": "ana@clinic.example.org\x00"},
@@ -139,11 +145,11 @@ def test_a_token_that_the_provider_did_not_sign_proves_nothing(forged: str) -> N
 
 
 def test_what_is_signed_by_hand_is_taken_where_nothing_is_wrong_with_it() -> None:
-    assert read(genuinely_signed({})) == "Ana@clinic.example.org"
+    assert read(genuinely_signed({})) == ANA
 
 
 def test_a_provider_with_one_key_need_not_name_it() -> None:
     text = token(RSA, {"kid": ""})
-    assert id_token.address(text, {"rsa": KEYS["rsa"]}, ISSUER, CLIENT, NONCE, DOMAINS, NOW)
+    assert id_token.vouched(text, {"rsa": KEYS["rsa"]}, ISSUER, CLIENT, NONCE, DOMAINS, NOW)
     with pytest.raises(NotVouched):
-        id_token.address(text, {"ec": KEYS["ec"]}, ISSUER, CLIENT, NONCE, DOMAINS, NOW)
+        id_token.vouched(text, {"ec": KEYS["ec"]}, ISSUER, CLIENT, NONCE, DOMAINS, NOW)

@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from infra.settings import SettingsError, load
+from infra.vault import kept
 from infra.vault.cipher import Broken, Erased, Key, named, opened, sealed
 from infra.vault.kms import LocalKms, Locked, local_kms
 from infra.vault.vault import Keyring, Vault
@@ -152,6 +153,40 @@ def test_a_process_with_another_key_makes_none(asks: Callable[[Vault, object], K
     assert database.asked == 2, "once it is sure it does not ask again"
     with pytest.raises(Locked, match="REFEX_VAULT_KEY"):
         asks(Vault(LocalKms([NEW], Random(1).randbytes)), database)
+
+
+@pytest.mark.parametrize("agrees", [lambda v, c: asyncio.run(v.agree(c, first=False))])
+def test_who_may_not_be_the_first_to_use_a_key_says_who_has_to(
+    agrees: Callable[[Vault, object], None],
+) -> None:
+    store, database = vault(), Nobody()
+    with pytest.raises(Locked, match=f"{store.kek} yet: start a worker"):
+        agrees(store, database)
+    assert database.keks == []
+    database.keks.append(store.kek)
+    agrees(store, database)
+
+
+def test_a_secret_opens_for_its_row_alone() -> None:
+    store, user = vault(), uuid4()
+    places = [
+        kept.of_device(user, "clinic"),
+        kept.of_device(user, "other"),
+        kept.of_device(uuid4(), "clinic"),
+        kept.of_provider("clinic", "https://id.example.org", "us"),
+        kept.of_provider("clinic", "https://id.other.example.org", "us"),
+        kept.of_provider("other", "https://id.example.org", "us"),
+        kept.of_provider("clinic", "https://id.example.org", "them"),
+    ]
+    for whose in places:
+        wrapped = store.wrap(b"secret", whose)
+        assert kept.opened(store, store.kek, wrapped, whose) == b"secret" and b"secret" not in wrapped
+        for other in places:
+            if other != whose:
+                with pytest.raises(Locked, match="moved to another row"):
+                    kept.opened(store, store.kek, wrapped, other)
+    with pytest.raises(Locked, match="refex migrate"):
+        kept.opened(store, None, b"secret", places[0])
 
 
 def test_the_key_is_a_setting_or_a_file_and_old_ones_open_beside_it(tmp_path: Path) -> None:
