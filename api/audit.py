@@ -7,11 +7,13 @@ Must never let an answer pass that is not on record: without the database nothin
 import asyncio
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
-from typing import Final
-from uuid import uuid4
+from functools import partial
+from typing import Final, NamedTuple
+from uuid import UUID, uuid4
 
+import asyncpg
 from starlette.requests import Request
 
 from api import policy
@@ -35,8 +37,27 @@ KINDS: Final = {
     "persons": "person",
     "contracts": "contract",
     "organization": "organization",
+    "break-glass": "break-glass",
 }
 UNAUDITED: Final = frozenset({"public", "metrics"})
+
+
+Write = Callable[[asyncpg.Connection], Awaitable[None]]
+
+
+class Opened(NamedTuple):
+    """The break-glass that a request is about: in request.state.opened."""
+
+    opening: UUID
+    reason: str
+
+
+class _Waiting(NamedTuple):
+    """A record that is not kept yet, who waits for it, and what is written in the same transaction."""
+
+    record: records.Request
+    kept: asyncio.Future[None]
+    write: Write | None
 
 
 class Audit:
@@ -45,13 +66,13 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._trail = Trail("api", uuid4(), datetime.now(UTC))
-        self._waiting: list[tuple[records.Request, asyncio.Future[None]]] = []
+        self._waiting: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def keep(self, record: records.Request) -> None:
-        """Keep a record; requests that wait at the same time share one transaction."""
+    async def keep(self, record: records.Request, write: Write | None = None) -> None:
+        """Keep a record; requests that wait at the same time share a transaction, those that `write` in it do not."""
         kept = asyncio.get_running_loop().create_future()
-        self._waiting.append((record, kept))
+        self._waiting.append(_Waiting(record, kept, write))
         if self._writer is None:
             self._writer = asyncio.create_task(self._write())
         await kept
@@ -63,22 +84,26 @@ class Audit:
 
     async def _write(self) -> None:
         while self._waiting:
-            now, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
+            alone = [n for n, one in enumerate(self._waiting[:TOGETHER]) if one.write is not None]
+            end = max(1, alone[0]) if alone else TOGETHER
+            now, self._waiting = self._waiting[:end], self._waiting[end:]
             try:
-                await self._commit([record for record, _ in now])
+                await self._commit([one.record for one in now], now[0].write)
             except Exception as error:
                 self._trail.forget()
                 away = error if isinstance(error, DatabaseAway) else DatabaseAway(type(error).__name__)
-                _settle((kept for _, kept in now), away)
+                _settle((one.kept for one in now), away)
             else:
-                _settle((kept for _, kept in now), None)
+                _settle((one.kept for one in now), None)
         self._writer = None
 
-    async def _commit(self, found: list[records.Request]) -> None:
+    async def _commit(self, found: list[records.Request], write: Write | None) -> None:
         for last in (False, True):
             try:
                 async with self._database.auditing() as connection:
                     await self._trail.add(connection, found)
+                    if write is not None:
+                        await write(connection)
                 self._trail.adopt()
                 return
             except Moved:
@@ -98,7 +123,9 @@ def record_of(request: Request, route: Route, status: int) -> records.Request:
     named = _named(request, route)
     shown = tuple(principal.looks.all()) if principal is not None and status < 400 else ()
     known = {(o.kind, o.id) for o in shown}
-    return records.Request(
+    through: Opened | None = getattr(request.state, "opened", None)
+    made = records.Request if through is None else partial(records.BreakGlass, **through._asdict())
+    return made(
         at=datetime.now(UTC),
         request=request.state.request_id,
         route=f"{route.method} {route.path}",

@@ -36,6 +36,8 @@ def guarded(route: Route, page_problem: PageProblem | None = None) -> StarletteR
         request.state.acting = None
         request.state.door = route.door
         request.state.action = route.action
+        request.state.route = route
+        request.state.kept = False
         try:
             await _admit(request, route)
             response = await route.handler(request)
@@ -43,7 +45,7 @@ def guarded(route: Route, page_problem: PageProblem | None = None) -> StarletteR
             return await respond(request, as_problem(error), page_problem)
         except Exception as error:  # every failure becomes one declared problem
             response = await respond(request, as_problem(error), page_problem)
-        if not audit.is_audited(route):
+        if request.state.kept or not audit.is_audited(route):
             return response
         try:
             await context(request).audit.keep(audit.record_of(request, route, response.status_code))

@@ -1,7 +1,8 @@
 """What a person may do, by the type of their organization and their role in it: the one table of every log-in.
 
 Comes in: a type and a role. Goes out: scopes, none for a role that the type does not have. Must never give a role what
-its type may not do; AUDIT alone is beside the types' own, for those who look after others and touch nothing.
+its type may not do. Beside the types' own are three that no system can hold: AUDIT, for those who look after others and
+touch nothing; BREAK_GLASS, to open one referral to an operator for a while; OPENINGS, to be told of it.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from infra.scopes import SCOPES
 from referrals.words import OrganizationType as T
 
 AUDIT: Final = "audit.read"
+BREAK_GLASS: Final = "break-glass"
+OPENINGS: Final = "break-glass.read"
 Roles = Mapping[str, frozenset[str]]
 
 
@@ -18,22 +21,31 @@ def _all(kind: T) -> frozenset[str]:
     return frozenset(SCOPES[kind])
 
 
-_AUDITOR: Final[Roles] = {"auditor": frozenset({AUDIT})}
+_AUDITOR: Final[Roles] = {"auditor": frozenset({AUDIT, OPENINGS})}
+
+
+def _told(kind: T) -> frozenset[str]:
+    return _all(kind) | {OPENINGS}
+
 
 # The first role of a type is the one that a person gets when nobody says which.
 ROLES: Final[Mapping[T, Roles]] = {
-    T.CLINIC: {"staff": _all(T.CLINIC), "admin": _all(T.CLINIC), **_AUDITOR},
-    T.CBO: {"staff": _all(T.CBO), "admin": _all(T.CBO), **_AUDITOR},
+    T.CLINIC: {"staff": _all(T.CLINIC), "admin": _told(T.CLINIC), **_AUDITOR},
+    T.CBO: {"staff": _all(T.CBO), "admin": _told(T.CBO), **_AUDITOR},
     T.MCO: {
         "care-manager": _all(T.MCO),
         "analyst": frozenset({"measures.read", "referrals.read", "directory.read"}),
-        "admin": _all(T.MCO),
+        "admin": _told(T.MCO),
         **_AUDITOR,
     },
-    T.HUB: {"navigator": _all(T.HUB), "admin": _all(T.HUB), **_AUDITOR},
+    T.HUB: {"navigator": _all(T.HUB), "admin": _told(T.HUB), **_AUDITOR},
     T.STATE: {"officer": _all(T.STATE), **_AUDITOR},
-    T.OPERATOR: {"operator": _all(T.OPERATOR), **_AUDITOR},
-    T.PLATFORM: {"staff": _all(T.PLATFORM), "admin": _all(T.PLATFORM), **_AUDITOR},
+    T.OPERATOR: {
+        "operator": _all(T.OPERATOR),
+        "investigator": _told(T.OPERATOR) | {BREAK_GLASS},
+        **_AUDITOR,
+    },
+    T.PLATFORM: {"staff": _all(T.PLATFORM), "admin": _told(T.PLATFORM), **_AUDITOR},
 }
 
 # What roles were called before every type had names of its own; still taken.
