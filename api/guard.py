@@ -45,7 +45,9 @@ def guarded(route: Route, page_problem: PageProblem | None = None) -> StarletteR
             return await respond(request, as_problem(error), page_problem)
         except Exception as error:  # every failure becomes one declared problem
             response = await respond(request, as_problem(error), page_problem)
-        if request.state.kept or not audit.is_audited(route):
+        if request.state.kept:  # with what the handler wrote, in one transaction
+            return response
+        if not audit.is_audited(route):
             return response
         try:
             await context(request).audit.keep(audit.record_of(request, route, response.status_code))

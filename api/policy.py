@@ -172,7 +172,7 @@ def admits(principal: Principal, action: str, types: frozenset[str], reads_one: 
     """
     if principal.type in types and permitted(principal, action):
         return Verdict.ALLOWED
-    never = ACTIONS[action].scope not in held(principal.type) | {""}
+    never = ACTIONS[action].scope not in held(principal.type) | principal.scopes | {""}
     return Verdict.UNKNOWN if never and reads_one else Verdict.FORBIDDEN
 
 

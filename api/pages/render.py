@@ -88,7 +88,7 @@ def frame(
         "csrf": (principal.csrf or "") if principal else "",
         "nav": [{"href": p, "label": text(key), "current": p == current} for p, key in listed],
         "flash": {"tone": "good", "text": text(f"flash.{done}")} if done in FLASHES else None,
-        "told": _told(text, principal),
+        "opening_notice": _told(text, principal),
         "path": path,
         "other_language": {"code": code, "name": LANGUAGES[code]},
         "demo": demo,

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from infra.passwords import hashed
 from tests.support.api import SECRET, Api
-from tests.support.matrix.declared import AUDIT, SCOPES
-from tests.support.people import entered, joined, token_of, unhurried
+from tests.support.matrix.declared import BESIDE, SCOPES
+from tests.support.people import enrolled, entered, joined, token_of, unhurried
 
 TOKENS = {
     "clinic-a": "clinic",
@@ -40,6 +40,7 @@ LOG_INS = (
     ("network", "staff"),
     ("state", "officer"),
     ("operator", "operator"),
+    ("operator", "investigator"),
 )
 NARROWED = ("clinic-a", "food-a", "golden-health-plan", "hub", "operator")
 
@@ -90,12 +91,14 @@ async def _log_in(api: Api, id: str, type: str, role: str) -> Who:
     async with api.http() as http:
         answer = await entered(http, email)
         assert answer.status_code == 303, answer.text
+        if role == "investigator":
+            await enrolled(http)
         cookie = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
         said: dict[str, Any] = (await http.get("/v1/me")).json()
         headers = {"Cookie": cookie, "X-CSRF-Token": await token_of(http)}
     scopes = frozenset(said["scopes"])
-    assert (said["organization"]["type"], scopes <= SCOPES[type] | {AUDIT}) == (type, True), said
-    whole = scopes == SCOPES[type]
+    assert (said["organization"]["type"], scopes <= SCOPES[type] | BESIDE) == (type, True), said
+    whole = scopes >= SCOPES[type]
     return Who(f"{id} {role}", headers, id, type, scopes, said["user"], whole, person=True)
 
 
