@@ -39,8 +39,13 @@ async def begin(request: Request) -> Response:
 
 
 async def one(request: Request) -> Response:
-    """The referral as that organization sees it, while it is open."""
-    opening, view = await break_glass.looked(request)
+    """The referral as that organization sees it, while it is open; the list once it has ended."""
+    try:
+        opening, view = await break_glass.looked(request)
+    except Problem as problem:
+        if problem.detail != break_glass.OVER:
+            raise
+        return await _listed(request, form({}), problem.status)
     show = await show_for(request, [hop["service"] for hop in view["hops"]])
     return page(request, "break_glass_one.html", opened_models.one(show, opening, view))
 

@@ -14,6 +14,7 @@ import pytest
 
 from api import views
 from api.database import Database
+from cli.audit import openings
 from infra.audit import records
 from infra.audit.verify import prove
 from tests.integration.test_api_access import principal
@@ -202,6 +203,8 @@ async def test_each_step_of_it_is_on_record_once_with_its_reason_and_the_disclos
     shown = ("break-glass-sender", f"break-glass {made['id']}")
     assert [tuple(row) for row in disclosed] == [shown] * 4
     assert proof.wrong == []
+    (told,) = [one for one in await openings(api.url, "clinic-a") if str(one["id"]) == made["id"]]
+    assert (told["reason"], told["looks"]) == (WHY, 4)
 
 
 async def test_it_is_open_only_if_it_is_on_record(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
