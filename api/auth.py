@@ -16,7 +16,7 @@ from api.principal import Principal as Principal
 from api.problems import Problem
 from api.sessions import cookie_name, idle
 from infra import roles
-from infra.passwords import hashed as hashed
+from infra.passwords import hashed
 from infra.postgres import queries
 
 SQL = queries("api", "auth.sql")

@@ -17,9 +17,9 @@ from api import cursors
 from api.bodies import answer
 from api.context import context, principal_of
 from api.grants import GRANTS, OPENED
-from api.measures import written
 from api.problems import not_found, wrong
 from api.referrals import CANONICAL_ID
+from api.tables import csv_answer
 from infra.postgres import queries
 from infra.roles import BREAK_GLASS
 
@@ -81,9 +81,7 @@ async def index_csv(request: Request) -> Response:
         found, end = await of_person(connection, asking(request), person, None, MAX_ROWS)
     if end is not None:
         raise wrong("?cursor", f"more than {MAX_ROWS:,} disclosures; read them page by page as JSON")
-    rows = ([_cell(one[name]) for name in COLUMNS] for one in found)
-    headers = {"Content-Disposition": 'attachment; filename="disclosures.csv"'}
-    return Response(written(COLUMNS, rows), headers=headers, media_type="text/csv; charset=utf-8")
+    return csv_answer(COLUMNS, ([one[name] for name in COLUMNS] for one in found), "disclosures")
 
 
 async def of_person(
@@ -146,7 +144,3 @@ async def _known(connection: asyncpg.Connection, request: Request) -> UUID:
     if not await connection.fetchval(SQL["known"], UUID(text), *asking(request)):
         raise not_found()
     return UUID(text)
-
-
-def _cell(value: Any) -> Any:
-    return " ".join(value) if isinstance(value, list) else value

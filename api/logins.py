@@ -18,8 +18,9 @@ from api.context import context
 from api.principal import Principal
 from api.problems import Problem
 from api.sessions import SQL as SESSIONS
-from api.sessions import Begun, Person, acting, begin, cookie_name, end_all, hashed
+from api.sessions import Begun, Person, acting, begin, cookie_name, end_all
 from infra import passwords
+from infra.passwords import hashed
 from infra.postgres import affected, queries
 
 SQL = queries("api", "logins.sql")
@@ -39,7 +40,7 @@ async def by_password(request: Request, email: str, password: str) -> Begun | No
         right = await asyncio.to_thread(passwords.verify_password, stored, password)
     if user is None:
         return None
-    person = _person(user)
+    person = Person.of(user)
     acting(request, person)
     return await begin(request, person) if right else None
 
@@ -67,7 +68,7 @@ async def by_link(request: Request, token: str) -> Begun | None:
         if user is None:
             return None
         await connection.execute(SQL["end_links"], user["id"], now)
-    return await begin(request, _person(user))
+    return await begin(request, Person.of(user))
 
 
 async def awaited(request: Request) -> asyncpg.Record | None:
@@ -137,10 +138,6 @@ def _quota(request: Request, email: str) -> None:
 
 def _address(request: Request) -> str:
     return request.client.host if request.client else ""
-
-
-def _person(user: asyncpg.Record) -> Person:
-    return Person(user["id"], user["tenant"], user["type"], user["role"], user["second_step"])
 
 
 @cache

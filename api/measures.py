@@ -5,9 +5,7 @@ another payer's contract (404), nor a referral to anybody but its payer.
 """
 
 import contextlib
-import csv
-import io
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -20,6 +18,7 @@ from api import cursors, policy
 from api.bodies import answer
 from api.context import action_of, context, principal_of
 from api.problems import not_found, wrong
+from api.tables import csv_answer
 from infra.postgres import queries
 from referrals import labels, measures
 from referrals.contracts import Contract, contracts
@@ -30,7 +29,6 @@ PATIENCE_S = 20.0
 MAX_ROWS = 100_000
 COUNTERS = frozenset({"state", "operator"})
 """Who counts over every referral, and is shown the figures alone; all others count what they may read."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -63,12 +61,15 @@ async def index_csv(request: Request) -> Response:
     asked = _asked(request)
     found = await _measured(request, asked)
     names = measures.Measured.__struct_fields__
-    return _csv(names, ([getattr(m, name) for name in names] for m in found), f"{asked.contract.id}-measures")
+    return csv_answer(
+        names, ([getattr(m, name) for name in names] for m in found), f"{asked.contract.id}-measures"
+    )
 
 
 async def listed(request: Request) -> Response:
     """Which referrals count in one measure, and how: for the payer."""
-    asked, counted = _asked(request), await _counted(request)
+    asked = _asked(request)
+    counted = await _counted(request, asked)
     limit = cursors.limit(request, cursors.MAX_LIMIT)
     start = max(cursors.decode(request.query_params.get("cursor"), int) or 0, 0)
     page = counted[start : start + limit]
@@ -80,9 +81,11 @@ async def listed(request: Request) -> Response:
 
 async def list_csv(request: Request) -> Response:
     """The same as CSV, whole."""
-    counted = await _counted(request)
+    counted = await _counted(request, _asked(request))
     said = await _labels(request, counted)
-    return _csv(COLUMNS, (_columns(c, said) for c in counted), f"{request.path_params['measure']}-referrals")
+    return csv_answer(
+        COLUMNS, (_columns(c, said) for c in counted), f"{request.path_params['measure']}-referrals"
+    )
 
 
 COLUMNS = (
@@ -169,36 +172,8 @@ async def _measured(request: Request, asked: Asked) -> list[measures.Measured]:
     return [measures.suppressed(m) for m in found] if principal_of(request).type == "state" else found
 
 
-async def _counted(request: Request) -> list[measures.Counted]:
-    asked = _asked(request)
+async def _counted(request: Request, asked: Asked) -> list[measures.Counted]:
     definition = measures.definitions().get(request.path_params["measure"])
     if definition is None:
         raise not_found()
     return measures.counted(definition, await _rows(request, asked), asked.as_of)
-
-
-def _csv(names: Sequence[str], rows: Iterable[Sequence[Any]], stem: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{stem}.csv"'}
-    return Response(written(names, rows), headers=headers, media_type="text/csv; charset=utf-8")
-
-
-def written(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """CSV text whose cells no spreadsheet takes for a formula."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(names)
-    writer.writerows([cell(value) for value in row] for row in rows)
-    return out.getvalue()
-
-
-def cell(value: Any) -> str:
-    """One value as a cell: times in RFC 3339, and a text that looks like a formula behind an apostrophe."""
-    if value is None:
-        return ""
-    if isinstance(value, bool | int | float | UUID):
-        return str(value).lower() if isinstance(value, bool) else str(value)
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    text = str(value)
-    looks = any(line.lstrip().startswith(FORMULA) for line in text.splitlines())
-    return "'" + text if looks or text.startswith(FORMULA) else text

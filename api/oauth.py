@@ -17,6 +17,7 @@ from api.clients import OAuthError
 from api.context import context
 from api.problems import Problem
 from infra.client_keys import KEY_TYPES
+from infra.passwords import hashed
 from infra.scopes import SCOPES
 
 TOKEN_LIFE = timedelta(hours=1)
@@ -72,7 +73,7 @@ async def _grant(request: Request) -> dict[str, Any]:
     async with context(request).database.own() as connection:
         await connection.execute(
             auth.SQL["insert_token"],
-            auth.hashed(value),
+            hashed(value),
             client["tenant"],
             client["client_id"],
             scope,

@@ -90,8 +90,7 @@ async def arrive(request: Request, browser: str) -> tuple[Begun, str] | None:
         user = await connection.fetchrow(SQL["user"], flow["tenant"], email)
     if user is None:
         return None
-    person = Person(user["id"], user["tenant"], user["type"], user["role"], user["second_step"])
-    return await begin(request, person), flow["following"]
+    return await begin(request, Person.of(user)), flow["following"]
 
 
 def redirect_uri(request: Request) -> str:

@@ -76,6 +76,11 @@ def exists(principal: Principal, seen: views.Seen) -> bool:
     return policy.sees(principal, policy.referral(seen.state, seen.reviewed))
 
 
+def _exists(principal: Principal, row: asyncpg.Record) -> bool:
+    state = msgspec.json.decode(row["state"], type=Referral)
+    return policy.sees(principal, policy.referral(state, row["reviewed"]))
+
+
 async def list_visible(
     connection: asyncpg.Connection,
     vault: Vault,
@@ -121,8 +126,8 @@ async def events_of(
     rows = await connection.fetch(SQL[query], seen.state.id, after, limit, principal.organization, lane)
     named = [_earlier(row["data"]) for row in rows if row["type"] == "duplicate-suspected"]
     rows_named = await connection.fetch(SQL["these"], named) if named else []
-    others = {str(s.state.id) for r in rows_named if exists(principal, s := seen_of(r, vault))}
-    told = [dict(row) | {"note": partial(_note, vault, seen.state.id, dict(row))} for row in rows]
+    others = {str(row["id"]) for row in rows_named if _exists(principal, row)}
+    told = [{**row, "note": partial(_note, vault, seen.state.id, row)} for row in map(dict, rows)]
     return [shown(principal.organization, seen, kind, row, others) for row in told]
 
 

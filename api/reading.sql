@@ -11,7 +11,7 @@ select exists (select from parked
 )
 
 -- name: these
-select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral where id = any ($1::uuid[])
+select id, state, reviewed from referral where id = any ($1::uuid[])
 
 -- name: decision
 select decision from referral where id = $1

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+import asyncpg
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.context import context
 from api.principal import Acting
-from infra.passwords import hashed as hashed
+from infra.passwords import hashed
 from infra.postgres import queries
 from infra.settings import Settings
 
@@ -31,6 +32,11 @@ class Person(NamedTuple):
     type: str
     role: str
     second_step: bool = False
+
+    @classmethod
+    def of(cls, row: asyncpg.Record) -> "Person":
+        """A row of the statements that find somebody who may log in."""
+        return cls(row["id"], row["tenant"], row["type"], row["role"], row["second_step"])
 
 
 class Begun(NamedTuple):

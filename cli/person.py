@@ -17,7 +17,7 @@ from msgspec import Struct
 from cli.common import Exchange, find, json_option, note, print_json, run, wants_json
 from infra.postgres import connect, queries
 from infra.vault import intake
-from infra.vault.vault import COLUMNS, Row, Vault, vault_of
+from infra.vault.vault import Vault, row_of, vault_of
 from producers.envelope import Said, erasure_asked
 from producers.producer import RecordProducer
 from referrals import ids
@@ -131,7 +131,7 @@ async def _rewrap(exchange: Exchange, vault: Vault) -> tuple[int, list[str]]:
         while True:
             async with connection.transaction():
                 rows = await connection.fetch(SQL["wrapped_before"], vault.kek, AT_ONCE)
-                made = [vault.rewrapped(Row(*(r[c] for c in COLUMNS))) for r in rows]
+                made = [vault.rewrapped(row_of(r)) for r in rows]
                 if not made:
                     break
                 await connection.execute(

@@ -11,8 +11,7 @@ import asyncpg
 from msgspec import Struct
 
 from infra import addresses
-from infra.participants import SQL as PARTICIPANTS
-from infra.participants import ParticipantError
+from infra.participants import ParticipantError, type_of
 from infra.postgres import queries
 
 SQL = queries("infra", "identity_providers.sql")
@@ -30,8 +29,7 @@ class Provider(Struct, frozen=True):
 
 async def set_provider(connection: asyncpg.Connection, organization: str, provider: Provider | None) -> None:
     """Let people of the organization log in there; None: not any more. Raises ParticipantError."""
-    if await connection.fetchrow(PARTICIPANTS["organization"], organization) is None:
-        raise ParticipantError(f"there is no organization {organization}; see `refex participant list`")
+    await type_of(connection, organization)
     if provider is None:
         await connection.execute(SQL["end"], organization)
         return

@@ -92,6 +92,19 @@ def checked_role(kind: OrganizationType, email: str, role: str | None) -> str:
     return wanted
 
 
+def unknown(organization: str) -> ParticipantError:
+    """What to say of an organization that is none of ours."""
+    return ParticipantError(f"there is no organization {organization}; see `refex participant list`")
+
+
+async def type_of(connection: asyncpg.Connection, organization: str) -> OrganizationType:
+    """What it is to the exchange. Raises ParticipantError."""
+    row = await connection.fetchrow(SQL["organization"], organization)
+    if row is None:
+        raise unknown(organization)
+    return OrganizationType(row["type"])
+
+
 async def enrol(
     connection: asyncpg.Connection, login: KafkaLogin, partitions: int, participants: Sequence[Participant]
 ) -> list[str]:

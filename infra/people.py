@@ -11,7 +11,7 @@ from uuid import uuid4
 import asyncpg
 
 from infra import passwords
-from infra.participants import ParticipantError, User, checked_role
+from infra.participants import ParticipantError, User, checked_role, type_of
 from infra.postgres import affected, queries
 from referrals.words import OrganizationType
 
@@ -22,10 +22,7 @@ async def add(
     connection: asyncpg.Connection, organization: str, email: str, name: str | None, role: str | None
 ) -> User:
     """A new person with a new password. Raises ParticipantError."""
-    row = await connection.fetchrow(SQL["organization"], organization)
-    if row is None:
-        raise ParticipantError(f"there is no organization {organization}; see `refex participant list`")
-    wanted = checked_role(OrganizationType(row["type"]), email, role)
+    wanted = checked_role(await type_of(connection, organization), email, role)
     made = User(email, passwords.new_password(), wanted, name or email.partition("@")[0])
     hashed = await asyncio.to_thread(passwords.hash_password, made.password)
     values = (uuid4(), organization, made.email, made.name, made.role, hashed)

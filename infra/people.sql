@@ -1,6 +1,3 @@
--- name: organization
-select id, name, type from organization where id = $1
-
 -- name: listing
 select u.tenant as organization, u.email, u.name, u.role, u.active, o.type,
     exists (select from second_factor f where f.user_id = u.id and f.confirmed_at is not null) as second_step

@@ -7,25 +7,21 @@ not https, except on this machine itself.
 import asyncpg
 
 from infra import addresses, client_keys
-from infra.participants import SQL, ParticipantError
+from infra.participants import SQL, ParticipantError, type_of
 from infra.postgres import affected
 from infra.scopes import scope_of
-from referrals.words import OrganizationType
 
 
 async def set_keys(
     connection: asyncpg.Connection, organization: str, jwks: bytes | None, url: str | None
 ) -> str | None:
     """Register the keys or their address, or, with neither, end the client; returns its id. Raises ParticipantError."""
-    row = await connection.fetchrow(SQL["organization"], organization)
-    if row is None:
-        raise ParticipantError(f"there is no organization {organization}; see `refex participant list`")
+    kind = await type_of(connection, organization)
     client_id = f"{organization}-signing"
     if jwks is None and url is None:
         await connection.execute(SQL["end_signing_client"], client_id, organization)
         return None
-    scope = scope_of(OrganizationType(row["type"]))
-    values = (client_id, organization, scope, _checked_keys(jwks), _checked_url(url))
+    values = (client_id, organization, scope_of(kind), _checked_keys(jwks), _checked_url(url))
     if not affected(await connection.execute(SQL["upsert_signing_client"], *values)):
         raise ParticipantError(f"the client id {client_id} is taken; end that client first")
     return client_id

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from infra.participants import SQL, ParticipantError
+from infra.participants import SQL, ParticipantError, unknown
 from infra.postgres import affected
 
 
@@ -22,5 +22,5 @@ async def set_webhook(connection: asyncpg.Connection, organization: str, url: st
             raise ParticipantError("the webhook must be an http(s) URL without a user name in it")
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     if not affected(await connection.execute(SQL["set_webhook"], organization, url, secret)):
-        raise ParticipantError(f"there is no organization {organization}; see `refex participant list`")
+        raise unknown(organization)
     return secret

@@ -115,7 +115,9 @@ def labelled(data: bytes, labels: Sequence[str]) -> bytes:
     if not labels:
         return data
     said = msgspec.json.decode(data, type=dict[str, Any]) | {"sensitivity": list(labels)}
-    return msgspec.json.encode(said | ({"notice": notice(labels)} if notice(labels) else {}))
+    if beside := notice(labels):
+        said["notice"] = beside
+    return msgspec.json.encode(said)
 
 
 def _released(row: Row) -> bytes:

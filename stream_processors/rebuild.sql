@@ -17,11 +17,11 @@ from {live}.history where lane = $1 and lane_seq <= $2
 order by kind, stream_id, version
 
 -- name: erased_archive
-select stream_id, convert_from(data, 'UTF8')::jsonb ->> 'keys' as keys
+select convert_from(data, 'UTF8')::jsonb ->> 'keys' as keys
 from {live}.history where kind = 'erasure'
 
 -- name: erased_log
-select stream_id, convert_from(data, 'UTF8')::jsonb ->> 'keys' as keys from log where kind = 'erasure'
+select convert_from(data, 'UTF8')::jsonb ->> 'keys' as keys from log where kind = 'erasure'
 
 -- name: create_log
 create table log (

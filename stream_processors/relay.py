@@ -126,7 +126,7 @@ async def _labels(
     """The sensitivity of the referrals that somebody is told of."""
     told = {row["stream_id"] for row in rows if row["kind"] == "referral" and row["sender"] in readers}
     found = await connection.fetch(SQL["labels"], list(told)) if told else []
-    return {r["id"]: labels.holding(r["sensitivity"] or (), r["domain"]) for r in found}
+    return {r["id"]: labels.holding(r["sensitivity"], r["domain"]) for r in found}
 
 
 @contextlib.asynccontextmanager

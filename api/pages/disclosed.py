@@ -35,11 +35,10 @@ async def _page(request: Request, kind: str, base: str) -> Response:
     position = cursors.decode(request.query_params.get("cursor"), Position)
     async with context(request).database.reading(principal_of(request)) as connection:
         found, end = await of_person(connection, asking(request), o.seen.state.person_key, position, PAGE)
-    links = turned(request, None)
-    if end is not None:
-        links["next_href"] = f"{request.url.path}?cursor={cursors.encode(end)}"
     export = f"/v1/persons/{o.seen.state.person_key}/disclosures.csv"
-    return page(request, "disclosures.html", model(o.show, o.view, found, base, export) | links)
+    return page(
+        request, "disclosures.html", model(o.show, o.view, found, base, export) | turned(request, end)
+    )
 
 
 def model(show: Show, referral: View, found: Iterable[View], base: str, export: str) -> Model:

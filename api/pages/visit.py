@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+from msgspec import Struct
 from starlette.requests import Request
 
 from api import cursors, views
@@ -104,7 +105,7 @@ def position(request: Request) -> tuple[datetime | None, UUID | None]:
     return (found.created_at, found.id) if found else (None, None)
 
 
-def turned(request: Request, last: Position | None) -> Model:
+def turned(request: Request, last: Struct | None) -> Model:
     """The links to the next page and back to the first, keeping tab, search and dates."""
     kept = {k: v for k, v in request.query_params.items() if k not in ("cursor", "done", "fragment")}
     path = request.url.path

@@ -7,9 +7,10 @@ database opens nothing here either: every batch reads anew which there are.
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from asyncpg import Record
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from infra.postgres import Connection, queries
@@ -46,7 +47,7 @@ class Vault:
         if not self._known:
             await self._agree(connection)
         rows = await connection.fetch(SQL["load_keys"], list(persons)) if persons else []
-        return Keyring(self, {r["person_key"]: Row(*(r[n] for n in COLUMNS)) for r in rows})
+        return Keyring(self, {row.person: row for row in map(row_of, rows)})
 
     async def _agree(self, connection: Connection) -> None:
         """Before the first key is made: the database's keys are wrapped by keys that we have."""
@@ -103,7 +104,9 @@ class Vault:
         return Key(row.person, row.tenant, row.key_id, AESGCM(secret))
 
 
-COLUMNS = ("person_key", "tenant", "key_id", "kek", "wrapped")
+def row_of(record: Record | Mapping[str, Any]) -> Row:
+    """What a statement returned of `person_key`."""
+    return Row(*(record[name] for name in ("person_key", "tenant", "key_id", "kek", "wrapped")))
 
 
 class Keyring:

@@ -14,6 +14,7 @@ from api.app import ROUTES
 from api.database import Database
 from api.principal import Principal
 from api.routing import ANYONE, Route
+from infra.passwords import hashed
 from tests.support.api import ORGANIZATIONS, PASSWORD, SECRET, Api
 
 
@@ -97,7 +98,7 @@ async def test_an_expired_or_withdrawn_token_is_401(api: Api) -> None:
         async with api.owner() as owner:
             await owner.execute(
                 "update access_token set expires_at = now() - interval '1 second' where token_sha256 = $1",
-                auth.hashed(token),
+                hashed(token),
             )
         assert (await http.get("/v1/me")).status_code == 401
 

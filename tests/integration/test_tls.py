@@ -2,24 +2,21 @@
 
 import asyncio
 import os
-import subprocess
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-import asyncpg
 import pytest
 from msgspec import structs
 
 from infra import topics
 from infra.embedded.kafka import EmbeddedKafka
 from infra.embedded.postgres import EmbeddedPostgres
-from infra.embedded.process import Child
 from infra.kafka import KafkaLogin
 from infra.postgres import connect
 from infra.reachable import OK, Broker
 from infra.settings import settings
 from tests.support.certificates import Certificates, certificates
+from tests.support.child import answers, running
 
 pytestmark = pytest.mark.real
 
@@ -27,25 +24,6 @@ pytestmark = pytest.mark.real
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return certificates(tmp_path_factory.mktemp("tls"))
-
-
-@contextmanager
-def running(child: Child, log: Path, more: list[str], owner: tuple[int | None, int | None]) -> Iterator[None]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*child.argv(), *more],
-            cwd=child.cwd,
-            user=owner[0],
-            group=owner[1],
-            env={**os.environ, **child.environment},
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        yield
-    finally:
-        process.send_signal(child.stop_signals[0][0])
-        process.wait(60)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +45,7 @@ async def broker(made: Certificates, tmp_path_factory: pytest.TempPathFactory) -
         password=kafka.admin_password,
         ca_file=str(made.authority),
     )
-    with running(child, folder / "broker.log", [], (None, None)):
+    with running(child, folder / "broker.log"):
         async with asyncio.timeout(90):
             while await answer(login) != OK:
                 await asyncio.sleep(0.3)
@@ -136,14 +114,8 @@ async def database(made: Certificates, tmp_path_factory: pytest.TempPathFactory)
     own.authority.parent.chmod(0o711)
     flags = ["ssl=on", f"ssl_cert_file={own.chain}", f"ssl_key_file={own.key}"]
     more = [part for flag in flags for part in ("-c", flag)]
-    with running(child, folder / "postgres.log", more, (child.uid, child.gid)):
-        async with asyncio.timeout(30):
-            while True:
-                try:
-                    await child.ready()
-                    break
-                except (OSError, asyncpg.PostgresError):
-                    await asyncio.sleep(0.1)
+    with running(child, folder / "postgres.log", more):
+        await answers(child)
         await postgres.provision()
         yield f"{postgres.url}?sslrootcert={own.authority}"
 
@@ -166,14 +138,8 @@ async def test_a_postgres_of_another_authority_or_without_tls_is_refused(
     for each in (tmp_path, *tmp_path.parents[:2]):
         each.chmod(0o711)
     child = await plain.prepare()
-    with running(child, tmp_path / "postgres.log", [], (child.uid, child.gid)):
-        async with asyncio.timeout(30):
-            while True:
-                try:
-                    await child.ready()
-                    break
-                except (OSError, asyncpg.PostgresError):
-                    await asyncio.sleep(0.1)
+    with running(child, tmp_path / "postgres.log"):
+        await answers(child)
         await plain.provision()
         with pytest.raises(ConnectionError, match="SSL"):
             await connect(f"{plain.url}?sslmode=require", "tls")

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import structs
 
 from infra.vault.cipher import NOTE, PLAIN, SUBMISSION, Erased
-from infra.vault.vault import COLUMNS, Keyring, Row
+from infra.vault.vault import Keyring, row_of
 from referrals import erasing
 from referrals.duplicates import Earlier, People
 from referrals.placing import World
@@ -131,7 +131,7 @@ async def again(outcome: Outcome, connection: Any, read: Callable[[Records], Awa
 
 def comparable(tables: Mapping[str, Iterable[Columns]]) -> dict[str, list[str]]:
     """Rows as text that does not depend on who keeps them."""
-    kept = {row["person_key"]: Row(*(row[c] for c in COLUMNS)) for row in tables["person_key"]}
+    kept = {row.person: row for row in map(row_of, tables["person_key"])}
     keys = Keyring(scene.vault(Random(0)), kept)
     return {name: sorted(_text(_opened(keys, row)) for row in tables[name]) for name in SAME}
 

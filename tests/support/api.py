@@ -33,6 +33,7 @@ from referrals.words import OrganizationType
 from stream_processors.decode import Raw
 from stream_processors.exchange import Exchange
 from stream_processors.intake_keys import IntakeKeys
+from tests.support.child import answers, running
 from tests.support.referrals import body, service
 from tests.support.vault import VAULT_KEY, vault
 
@@ -107,23 +108,8 @@ class Api:
     async def __aenter__(self) -> "Api":
         postgres = EmbeddedPostgres(self._folder / "postgres", lambda _: None)
         child = await postgres.prepare()
-        environment = {"PATH": os.environ.get("PATH", ""), **child.environment}
-        log = self._stack.enter_context((self._folder / "postgres.log").open("wb"))
-        self._process = subprocess.Popen(
-            child.argv(),
-            cwd=child.cwd,
-            user=child.uid,
-            group=child.gid,
-            stdout=log,
-            stderr=log,
-            env=environment,
-        )
-        for _ in range(300):
-            try:
-                await child.ready()
-                break
-            except (OSError, asyncpg.PostgresError):
-                await asyncio.sleep(0.1)
+        self._process = self._stack.enter_context(running(child, self._folder / "postgres.log"))
+        await answers(child)
         await postgres.provision()
         self.url = postgres.url
         await migrate(self.url)
@@ -140,9 +126,6 @@ class Api:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
-        if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
-            await asyncio.to_thread(self._process.wait, 20)
 
     def pause_postgres(self, paused: bool) -> None:
         """Freeze or thaw the whole server."""
@@ -227,8 +210,6 @@ class Api:
 
     async def submitted(self, organization: str = "clinic-a", **changes: Any) -> dict[str, Any]:
         """A referral submitted and recorded, as its sender sees it."""
-        from tests.support.referrals import body
-
         sent = body(uuid4().hex, coverage={"payer": "golden-health-plan", "member_id": "M-1"}) | changes
         async with self.http(organization) as http:
             answer = await http.post("/v1/referrals", json=sent)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from api import bodies, cursors, grants, measures, problems, shapes
+from api import bodies, cursors, grants, problems, shapes, tables
 from api.bodies import ResponseBody
 from api.limits import Buckets
 from api.problems import Problem
@@ -80,12 +80,12 @@ def test_a_bare_plus_of_an_offset_is_forgiven() -> None:
     ],
 )
 def test_a_text_that_looks_like_a_formula_is_quoted(text: str) -> None:
-    assert measures.cell(text).startswith("'")
+    assert tables.cell(text).startswith("'")
 
 
 @given(st.text())
 def test_no_cell_of_text_is_a_formula(text: str) -> None:
-    assert not measures.cell(text).lstrip().startswith(("=", "+", "-", "@"))
+    assert not tables.cell(text).lstrip().startswith(("=", "+", "-", "@"))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_no_cell_of_text_is_a_formula(text: str) -> None:
     ],
 )
 def test_numbers_and_times_are_written_plainly(value: object, cell: str) -> None:
-    assert measures.cell(value) == cell
+    assert tables.cell(value) == cell
 
 
 # RFC 7396, appendix A.

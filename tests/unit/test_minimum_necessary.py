@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api import measures as doors
-from api import reading, views
+from api import reading, tables, views
 from api.grants import GRANTS
 from api.pages import cbo_models, clinic_models, plan_models, render
 from api.pages.show import Show
@@ -196,7 +196,7 @@ def channels(case: Case, organization: str) -> dict[str, str]:
     notice |= {"status": str(case.seen.state.status), "about": About(case.seen.state), "id": UUID(int=9)}
     found = {"webhook": message(notice | {"webhook_secret": SECRET}, NOW)[0].decode()}
     counted = measures.Counted(case.seen.state.id, NOW, True, False, 1.0)
-    found["csv"] = doors.written(doors.COLUMNS, [doors._columns(counted, {})])
+    found["csv"] = tables.written(doors.COLUMNS, [doors._columns(counted, {})])
     if view is None or kind is None:
         return found
     events = facts_of(case, organization, kind)
