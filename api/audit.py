@@ -7,13 +7,12 @@ Must never let an answer pass that is not on record: without the database nothin
 import asyncio
 import itertools
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
-import asyncpg
 from starlette.requests import Request
 
 from api import policy
@@ -37,12 +36,10 @@ KINDS: Final = {
     "persons": "person",
     "contracts": "contract",
     "organization": "organization",
+    "people": "user",
     "break-glass": "break-glass",
 }
 UNAUDITED: Final = frozenset({"public", "metrics"})
-
-
-Write = Callable[[asyncpg.Connection], Awaitable[None]]
 
 
 class Opened(NamedTuple):
@@ -52,27 +49,19 @@ class Opened(NamedTuple):
     reason: str
 
 
-class _Waiting(NamedTuple):
-    """A record that is not kept yet, who waits for it, and what is written in the same transaction."""
-
-    record: records.Request
-    kept: asyncio.Future[None]
-    write: Write | None
-
-
 class Audit:
     """`await audit.keep(record)` returns when it is committed; raises DatabaseAway."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._trail = Trail("api", uuid4(), datetime.now(UTC))
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[tuple[records.Request, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def keep(self, record: records.Request, write: Write | None = None) -> None:
-        """Keep a record; requests that wait at the same time share a transaction, those that `write` in it do not."""
+    async def keep(self, record: records.Request) -> None:
+        """Keep a record; requests that wait at the same time share one transaction."""
         kept = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(record, kept, write))
+        self._waiting.append((record, kept))
         if self._writer is None:
             self._writer = asyncio.create_task(self._write())
         await kept
@@ -84,26 +73,22 @@ class Audit:
 
     async def _write(self) -> None:
         while self._waiting:
-            alone = [n for n, one in enumerate(self._waiting[:TOGETHER]) if one.write is not None]
-            end = max(1, alone[0]) if alone else TOGETHER
-            now, self._waiting = self._waiting[:end], self._waiting[end:]
+            now, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
             try:
-                await self._commit([one.record for one in now], now[0].write)
+                await self._commit([record for record, _ in now])
             except Exception as error:
                 self._trail.forget()
                 away = error if isinstance(error, DatabaseAway) else DatabaseAway(type(error).__name__)
-                _settle((one.kept for one in now), away)
+                _settle((kept for _, kept in now), away)
             else:
-                _settle((one.kept for one in now), None)
+                _settle((kept for _, kept in now), None)
         self._writer = None
 
-    async def _commit(self, found: list[records.Request], write: Write | None) -> None:
+    async def _commit(self, found: list[records.Request]) -> None:
         for last in (False, True):
             try:
                 async with self._database.auditing() as connection:
                     await self._trail.add(connection, found)
-                    if write is not None:
-                        await write(connection)
                 self._trail.adopt()
                 return
             except Moved:

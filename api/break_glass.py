@@ -5,6 +5,8 @@ grants.OPENED; for the organization, what was opened on it, by whom and why. Mus
 open at this moment, nor open one whose organization is not told. For pages: `begun`, `looked`, `ended`, `listed`.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -17,7 +19,6 @@ from starlette.responses import Response
 from api import audit, bodies, cursors, views
 from api.bodies import answer
 from api.context import context, principal_of
-from api.database import ask_as
 from api.principal import Principal
 from api.problems import Problem, invalid, not_found
 from api.reading import SQL as READING
@@ -88,15 +89,12 @@ async def begun(request: Request, said: OpenBody, status: int) -> dict[str, Any]
         raise not_found()
     id = uuid4()
 
-    async def write(connection: asyncpg.Connection) -> None:
-        await ask_as(connection, principal)
+    principal.looks.add(Object("referral", str(said.referral_id)))
+    principal.looks.add(Object("organization", said.organization))
+    async with _deed(request, status, audit.Opened(id, reason)) as connection:
         own = (said.organization, principal.organization, UUID(principal.user))
         await connection.execute(SQL["open"], id, *own, said.referral_id, reason, said.minutes)
         await connection.execute(SQL["tell"], uuid4(), principal.organization, id, said.organization)
-
-    principal.looks.add(Object("referral", str(said.referral_id)))
-    principal.looks.add(Object("organization", said.organization))
-    await _written(request, status, audit.Opened(id, reason), write)
     return await _one(request, id)
 
 
@@ -122,11 +120,8 @@ async def ended(request: Request, status: int) -> dict[str, Any]:
     async with context(request).database.reading(principal) as connection:
         opening = await _own(connection, principal, id)
 
-    async def write(connection: asyncpg.Connection) -> None:
-        await ask_as(connection, principal)
+    async with _deed(request, status, audit.Opened(id, opening["reason"])) as connection:
         await connection.execute(SQL["end"], id, principal.organization, UUID(principal.user))
-
-    await _written(request, status, audit.Opened(id, opening["reason"]), write)
     return await _one(request, id)
 
 
@@ -159,13 +154,13 @@ def shape(row: asyncpg.Record) -> dict[str, Any]:
     }
 
 
-async def _written(request: Request, status: int, about: audit.Opened, write: audit.Write) -> None:
-    """Write it in the transaction of the request's one record. Raises DatabaseAway: then neither is there."""
+@asynccontextmanager
+async def _deed(request: Request, status: int, about: audit.Opened) -> AsyncIterator[asyncpg.Connection]:
+    """The transaction of what is done and of its record, which says why: both or neither."""
     request.state.opened = about
     principal_of(request).looks.add(Object("break-glass", str(about.opening)))
-    record = audit.record_of(request, request.state.route, status)
-    await context(request).audit.keep(record, write)
-    request.state.kept = True
+    async with context(request).deeds.done(request, status) as connection:
+        yield connection
 
 
 async def _one(request: Request, id: UUID) -> dict[str, Any]:

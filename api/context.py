@@ -16,6 +16,7 @@ from api import id_token
 from api.audit import Audit
 from api.changes import Changes
 from api.database import Database
+from api.deeds import Deeds
 from api.descriptions import Descriptions
 from api.intake import Intake
 from api.key_sets import KeySets
@@ -73,6 +74,7 @@ class Context:
         self.changes = Changes(database)
         self.limits = Limits()
         self.audit = Audit(database)
+        self.deeds = Deeds(database)
         self.mail = Mail(settings, database)
         self.streams = Streams()
         self.measuring = asyncio.Semaphore(2)  # each reads up to 100,000 referrals into memory

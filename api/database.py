@@ -43,7 +43,7 @@ class Rebuilding(Exception):
     """The tables that lists are read from are being made anew; a part of them is never shown."""
 
 
-async def ask_as(connection: asyncpg.Connection, principal: Principal) -> None:
+async def _ask_as(connection: asyncpg.Connection, principal: Principal) -> None:
     """Say for whom; in the same snapshot, whether the tables are whole."""
     if await connection.fetchval(ASK_AS, principal.organization, principal.type):
         raise Rebuilding
@@ -94,7 +94,7 @@ class Database:
         """A read-only transaction that sees what the principal may see, of one moment; raises Rebuilding."""
         begin = "begin isolation level repeatable read read only"
         async with self._session("api", begin, patience_s) as connection:
-            await ask_as(connection, principal)
+            await _ask_as(connection, principal)
             yield connection
 
     @asynccontextmanager
@@ -108,7 +108,14 @@ class Database:
     async def writing(self, principal: Principal) -> AsyncIterator[asyncpg.Connection]:
         """The same, for the few tables that the API itself writes (idempotency)."""
         async with self._session("api", "begin") as connection:
-            await ask_as(connection, principal)
+            await _ask_as(connection, principal)
+            yield connection
+
+    @asynccontextmanager
+    async def keeping(self, principal: Principal) -> AsyncIterator[asyncpg.Connection]:
+        """The same for an organization's people, whom no rebuild touches: they are managed at any time."""
+        async with self._session("api", "begin") as connection:
+            await connection.fetchval(ASK_AS, principal.organization, principal.type)
             yield connection
 
     @asynccontextmanager

@@ -37,7 +37,7 @@ def guarded(route: Route, page_problem: PageProblem | None = None) -> StarletteR
         request.state.door = route.door
         request.state.action = route.action
         request.state.route = route
-        request.state.kept = False
+        request.state.on_record = False
         try:
             await _admit(request, route)
             response = await route.handler(request)
@@ -45,9 +45,7 @@ def guarded(route: Route, page_problem: PageProblem | None = None) -> StarletteR
             return await respond(request, as_problem(error), page_problem)
         except Exception as error:  # every failure becomes one declared problem
             response = await respond(request, as_problem(error), page_problem)
-        if request.state.kept:  # with what the handler wrote, in one transaction
-            return response
-        if not audit.is_audited(route):
+        if not audit.is_audited(route) or request.state.on_record:
             return response
         try:
             await context(request).audit.keep(audit.record_of(request, route, response.status_code))

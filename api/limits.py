@@ -70,7 +70,8 @@ class Limits:
     """The quotas of interfaces.md: requests and token requests per client; log-ins by whom and from where.
 
     `logins`: one account from one address; `accounts`: one account from anywhere; `addresses`: one address, whoever
-    it tries. `codes`: second steps of one person. `links`: e-mails to one account.
+    it tries. `codes`: second steps of one person. `links`: e-mails to one account. `people`: what the admins of one
+    organization change, or try on others' addresses.
     """
 
     def __init__(self) -> None:
@@ -82,3 +83,4 @@ class Limits:
         self.addresses = Buckets(per_second=1, burst=100)
         self.codes = Buckets(per_second=1 / 60, burst=5)
         self.links = Buckets(per_second=1 / 300, burst=3)
+        self.people = Buckets(per_second=1 / 30, burst=30)

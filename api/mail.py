@@ -1,4 +1,5 @@
-"""The links that people asked for go out by e-mail: a row is taken, its token made, the message sent, tried again.
+"""The links that people, or an admin for them, asked for go out by e-mail: a row is taken, its token made, the message
+sent, tried again.
 
 Comes in: rows of login_link. Goes out: e-mails. Must never store a token, send one that is older than its message, or
 keep an answer waiting for a mail server.
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from api.database import Database, DatabaseAway
-from api.link_mail import link_mail
+from api.link_mail import invitation, link_mail
 from infra import smtp, waiting
 from infra.passwords import hashed
 from infra.postgres import queries
@@ -23,6 +24,7 @@ from infra.settings import Settings
 SQL = queries("api", "mail.sql")
 log = structlog.get_logger("refex.api")
 LIFE: Final = timedelta(minutes=15)
+INVITED: Final = timedelta(hours=12)
 AGAIN: Final = timedelta(seconds=30)
 TRIES: Final = 6
 LOOK_S: Final = 10.0
@@ -58,13 +60,14 @@ class Mail:
         """Send the link that has waited longest; False when none waits."""
         token, now = "L" + secrets.token_urlsafe(32), datetime.now(UTC)
         async with self._database.own() as connection:
-            values = (hashed(token), now, now + LIFE, now + AGAIN, TRIES)
+            values = (hashed(token), now, now + LIFE, now + AGAIN, TRIES, now + INVITED)
             row = await connection.fetchrow(SQL["claim"], *values)
         if row is None:
             return False
         base = self._settings.base_url
         sender = self._settings.smtp_from or f"no-reply@{urlsplit(base).hostname}"
-        message = link_mail(row["language"], sender, row["email"], f"{base}/login/link/{token}")
+        write = invitation if row["invited"] else link_mail
+        message = write(row["language"], sender, row["email"], f"{base}/login/link/{token}")
         try:
             await asyncio.to_thread(smtp.send, self._settings.smtp_url or "", message)
         except (smtp.MailError, ValueError) as error:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from api.principal import Principal
 from api.problems import Problem, not_found
 from infra.audit.records import Operation
-from infra.roles import AUDIT, BREAK_GLASS, OPENINGS
+from infra.roles import AUDIT, BREAK_GLASS, OPENINGS, PEOPLE
 from infra.scopes import SCOPES
 from referrals.contracts import Contract
 from referrals.sharing import sharing
@@ -100,6 +100,10 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "open": Action(BREAK_GLASS, "C", second_step=True),
     "look": Action(BREAK_GLASS, "R", second_step=True),
     "end": Action(BREAK_GLASS, "U", second_step=True),
+    "people": Action(PEOPLE),
+    "add-person": Action(PEOPLE, "C"),
+    "see-person": Action(PEOPLE, "R", _of("owner")),
+    "change-person": Action(PEOPLE, "U", _of("owner")),
 }
 
 
@@ -115,7 +119,7 @@ def referral(state: Referral, reviewed: bool) -> Object:
 
 
 def owned(organization: str) -> Object:
-    """A service, a consent or a link: what one organization has for itself."""
+    """A service, a consent, a link or a log-in: what one organization has for itself."""
     return {"owner": frozenset({organization})}
 
 

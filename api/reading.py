@@ -22,7 +22,7 @@ from infra.postgres import queries
 from infra.vault.cipher import NOTE, SUBMISSION, Erased, Withheld
 from infra.vault.vault import Vault
 from referrals import erasing, ids
-from referrals.consent import Known
+from referrals.consent import NO_RECORDS, Known, Records
 from referrals.events import DuplicateSuspected
 from referrals.state import Referral
 from referrals.submission import Submission
@@ -168,8 +168,13 @@ def seen_of(row: asyncpg.Record, vault: Vault) -> views.Seen:
         submission,
         _note(vault, state.id, {"sealed": row["outcome_sealed"], "key": row["outcome_key"]}),
         row["reviewed"],
-        _RECORDS.decode(row["consents"]) if row["consents"] else {},
+        consents_of(row),
     )
+
+
+def consents_of(row: asyncpg.Record) -> Records:
+    """The person's consent records of a row, as they stand."""
+    return _RECORDS.decode(row["consents"]) if row["consents"] else NO_RECORDS
 
 
 def _note(vault: Vault, referral: UUID, row: Mapping[str, Any]) -> str | None:

@@ -1,6 +1,9 @@
--- A log-in ends the session whose cookie it came with.
+-- A log-in ends the session whose cookie it came with; one that waits for a code is none yet.
 -- name: begin
-with before as (delete from session where token_sha256 = $8)
+with before as (delete from session where token_sha256 = $8),
+noted as (
+    insert into last_log_in (user_id, tenant, at) select $3, $2, $6 where not $9
+    on conflict (user_id) do update set at = excluded.at)
 insert into session (token_sha256, tenant, user_id, role, csrf, created_at, last_seen_at, expires_at, pending)
 values ($1, $2, $3, $4, $5, $6, $6, $7, $9)
 

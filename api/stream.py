@@ -1,7 +1,8 @@
 """GET /v1/events/stream: ids, versions and types of what changed for the caller, as server-sent events.
 
 Comes in: wake-ups of changes.py. Goes out: what history shows under the viewer's own role, from a position per lane.
-Must never send more than ids, keep a slow viewer's backlog, or outlive the viewer's session.
+Must never send more than ids, news of what the viewer may hear no more of, keep a slow viewer's backlog, or outlive the
+viewer's session.
 """
 
 import asyncio
@@ -23,10 +24,13 @@ from api import auth, cursors
 from api.context import context, principal_of
 from api.database import DatabaseAway, Rebuilding
 from api.principal import Principal
+from api.reading import consents_of
 from api.streams import Streams
 from infra import waiting
 from infra.postgres import queries
 from referrals.ids import LANES
+from referrals.state import Referral
+from referrals.telling import STOPS, may_hear
 
 SQL = queries("api", "stream.sql")
 BACKLOG = 256
@@ -46,6 +50,10 @@ CHANGED = {
     "hub": "changed_reviewed",
     "operator": "changed_all",
 }
+
+
+# Types that hear of others' referrals, by the consent of the person and as long as it lasts.
+HEARS_UNDER_CONSENT = frozenset({"cbo", "mco"})
 
 
 class Stream(EventSourceResponse):
@@ -131,7 +139,25 @@ async def changed(
         BACKLOG + 1,
         principal.organization,
     )
+    if principal.type in HEARS_UNDER_CONSENT and len(rows) <= BACKLOG:  # of more, none is told
+        rows = await _heard(connection, principal, rows)
     return ends, [{"id": r["stream_id"], "version": r["version"], "type": r["type"]} for r in rows]
+
+
+async def _heard(
+    connection: asyncpg.Connection, principal: Principal, rows: list[asyncpg.Record]
+) -> list[asyncpg.Record]:
+    """Without news of referrals whose consent has ended, in the snapshot that found the news."""
+    about = {r["stream_id"] for r in rows if r["type"] not in STOPS}
+    found = await connection.fetch(SQL["about"], list(about)) if about else []
+    known = {r["id"]: (msgspec.json.decode(r["state"], type=Referral), consents_of(r)) for r in found}
+    own, now = principal.organization, datetime.now(UTC)
+    return [
+        r
+        for r in rows
+        if r["type"] in STOPS
+        or (r["stream_id"] in known and may_hear(*known[r["stream_id"]], own, r["type"], now))
+    ]
 
 
 async def _ends(connection: asyncpg.Connection) -> Positions:

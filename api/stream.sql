@@ -1,6 +1,9 @@
 -- name: ends
 select seq from lane order by lane
 
+-- name: about
+select id, state, consents_of(person_key) as consents from referral where id = any ($1::uuid[])
+
 -- name: changed_sent
 select h.stream_id, h.version, h.type
 from unnest($1::int[], $2::bigint[]) as after (lane, seq)

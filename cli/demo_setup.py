@@ -21,7 +21,7 @@ ORGANIZATIONS: tuple[tuple[str, str, T, tuple[tuple[str, str, str], ...]], ...] 
         "riverside-clinic",
         "Riverside Clinic",
         T.CLINIC,
-        (("nora", "Nora Quist", "staff"), ("eli", "Eli Marsh", "staff")),
+        (("nora", "Nora Quist", "staff"), ("eli", "Eli Marsh", "admin")),
     ),
     ("lakeview-health", "Lakeview Health", T.CLINIC, (("iris", "Iris Tan", "staff"),)),
     (

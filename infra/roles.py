@@ -1,8 +1,8 @@
 """What a person may do, by the type of their organization and their role in it: the one table of every log-in.
 
 Comes in: a type and a role. Goes out: scopes, none for a role that the type does not have. Must never give a role what
-its type may not do. Beside the types' own are three that no system can hold: AUDIT, for those who look after others and
-touch nothing; BREAK_GLASS, to open one referral to an operator for a while; OPENINGS, to be told of it.
+its type may not do. Beside the types' own are AUDIT, PEOPLE, BREAK_GLASS (to open one referral to an operator for a while)
+and OPENINGS (to be told of that): held by persons and never by a system.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from referrals.words import OrganizationType as T
 AUDIT: Final = "audit.read"
 BREAK_GLASS: Final = "break-glass"
 OPENINGS: Final = "break-glass.read"
+PEOPLE: Final = "people.write"
 Roles = Mapping[str, frozenset[str]]
 
 
@@ -21,31 +22,32 @@ def _all(kind: T) -> frozenset[str]:
     return frozenset(SCOPES[kind])
 
 
+def _admin(kind: T) -> Roles:
+    """All that the type may do, and who does it."""
+    return {ADMIN: _all(kind) | {PEOPLE, OPENINGS}}
+
+
+ADMIN: Final = "admin"
 _AUDITOR: Final[Roles] = {"auditor": frozenset({AUDIT, OPENINGS})}
-
-
-def _told(kind: T) -> frozenset[str]:
-    return _all(kind) | {OPENINGS}
-
 
 # The first role of a type is the one that a person gets when nobody says which.
 ROLES: Final[Mapping[T, Roles]] = {
-    T.CLINIC: {"staff": _all(T.CLINIC), "admin": _told(T.CLINIC), **_AUDITOR},
-    T.CBO: {"staff": _all(T.CBO), "admin": _told(T.CBO), **_AUDITOR},
+    T.CLINIC: {"staff": _all(T.CLINIC), **_admin(T.CLINIC), **_AUDITOR},
+    T.CBO: {"staff": _all(T.CBO), **_admin(T.CBO), **_AUDITOR},
     T.MCO: {
         "care-manager": _all(T.MCO),
         "analyst": frozenset({"measures.read", "referrals.read", "directory.read"}),
-        "admin": _told(T.MCO),
+        **_admin(T.MCO),
         **_AUDITOR,
     },
-    T.HUB: {"navigator": _all(T.HUB), "admin": _told(T.HUB), **_AUDITOR},
+    T.HUB: {"navigator": _all(T.HUB), **_admin(T.HUB), **_AUDITOR},
     T.STATE: {"officer": _all(T.STATE), **_AUDITOR},
     T.OPERATOR: {
         "operator": _all(T.OPERATOR),
-        "investigator": _told(T.OPERATOR) | {BREAK_GLASS},
+        "investigator": _all(T.OPERATOR) | {BREAK_GLASS, OPENINGS},
         **_AUDITOR,
     },
-    T.PLATFORM: {"staff": _all(T.PLATFORM), "admin": _told(T.PLATFORM), **_AUDITOR},
+    T.PLATFORM: {"staff": _all(T.PLATFORM), **_admin(T.PLATFORM), **_AUDITOR},
 }
 
 # What roles were called before every type had names of its own; still taken.

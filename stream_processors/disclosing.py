@@ -14,16 +14,11 @@ from msgspec import Struct
 
 from infra.audit.records import Object, Request
 from referrals import labels, words
-from referrals.consent import NO_RECORDS, Asked, Known, Records, release, terms, verdict
+from referrals.consent import NO_RECORDS, Known, Records, release
 from referrals.ids import consent_id
-from referrals.permitting import asked_of
 from referrals.state import Referral
-from referrals.submission import Consent
+from referrals.telling import asked, may_hear
 
-# Facts that tell a recipient to stop: they are news of nobody's need.
-STOPS = frozenset(
-    {"hop-cancelled", "hop-superseded", "referral-cancelled", "referral-entered-in-error", "referral-refused"}
-)
 WITHDRAWN = "the consent ended before this was sent"
 _RECORDS = msgspec.json.Decoder(dict[UUID, Known])
 
@@ -49,17 +44,7 @@ def about(row: Mapping[str, Any]) -> About:
 
 def may_leave(found: About, recipient: str, type: str, now: datetime) -> bool:
     """Whether the recipient may hear of it at `now`: its sender always, others until the consent ends."""
-    state = found.state
-    if state is None or recipient == state.sender or type in STOPS:
-        return True
-    _, known = _asked(state, found.consents)
-    return verdict(known, now).verdict != "refuse"
-
-
-def _asked(state: Referral, consents: Records) -> tuple[Asked, tuple[Consent, ...]]:
-    """What it asks to disclose, and every consent that must allow it, as far as they stand unsealed."""
-    asked = asked_of(state, Consent(status=state.consent_status, id=state.consent_id))
-    return asked, terms(asked, consents)
+    return found.state is None or may_hear(found.state, found.consents, recipient, type, now)
 
 
 def on_record(found: About, delivery: Mapping[str, Any], now: datetime) -> Request:
@@ -69,8 +54,8 @@ def on_record(found: About, delivery: Mapping[str, Any], now: datetime) -> Reque
     if state is not None:
         named = state.consent_id
         basis = f"consent {consent_id(state.sender, named)}" if named else "consent said with it"
-        asked, known = _asked(state, found.consents)
-        rule = release(known, asked).rule
+        said, known = asked(state, found.consents)
+        rule = release(known, said).rule
         looked = Object(looked.kind, looked.id, state.sender, state.person_key, "notice", basis, rule)
     return Request(
         at=now,

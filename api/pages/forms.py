@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
+from api.problems import Problem
+
 Form = dict[str, Any]
 
 
@@ -18,6 +20,15 @@ async def fields(request: Request, longest: int = 4000) -> dict[str, str]:
     form = await request.form()
     given = {k: v for k, v in form.items() if isinstance(v, str)}
     return {k: v.replace("\x00", "").strip()[:longest] for k, v in given.items()}
+
+
+async def exactly(request: Request, *names: str) -> dict[str, str]:
+    """The text fields of a form that has these, each once, and no other; raises the 422 for whatever else is sent."""
+    sent = (await request.form()).multi_items()
+    given = [name for name, value in sent if isinstance(value, str)]
+    if len(given) < len(sent) or len(set(given)) < len(given) or not set(given) <= {"csrf", *names}:
+        raise Problem("invalid", "the form has fields that this page does not; load the page again")
+    return {name: text for name, text in (await fields(request)).items() if name != "csrf"}
 
 
 def form(values: Mapping[str, str], errors: Mapping[str, str] | None = None, general: str = "") -> Form:

@@ -22,17 +22,20 @@ LANGUAGE_COOKIE = "refex-language"
 HOMES = {t: f"/{t}" for t in ("clinic", "mco", "cbo", "hub", "state", "operator")} | {"platform": "/clinic"}
 FIGURES = frozenset({"mco", "state"})  # whose start page shows measures; the others' shows referrals
 Listed = tuple[tuple[str, str, str], ...]
-_SENT: Listed = (("/clinic", "nav.clinic", "read"), ("/clinic/new", "nav.clinic-new", "submit"))
+_PEOPLE = ("/people", "nav.people", "people")
+_SENT: Listed = (("/clinic", "nav.clinic", "read"), ("/clinic/new", "nav.clinic-new", "submit"), _PEOPLE)
 NAVIGATION: dict[str, Listed] = {
     "clinic": _SENT,
     "platform": _SENT,
-    "cbo": (("/cbo", "nav.cbo", "read"), ("/cbo/services", "nav.cbo-services", "directory")),
+    "cbo": (("/cbo", "nav.cbo", "read"), ("/cbo/services", "nav.cbo-services", "directory"), _PEOPLE),
     "mco": (
         ("/mco", "nav.mco", "measure"),
         ("/clinic", "nav.mco-sent", "read"),
         ("/clinic/new", "nav.clinic-new", "submit"),
+        _PEOPLE,
     ),
     "operator": (("/operator", "nav.operator", "read"), ("/break-glass", "nav.break-glass", "openings")),
+    "hub": (("/hub", "nav.hub", "read"), _PEOPLE),
 }
 # what a page may say after a redirect (`?done=`): the code is also its string, `flash.<code>`
 FLASHES = (
@@ -40,6 +43,7 @@ FLASHES = (
     *("contact", "cancel", "transfer", "correct", "reopen", "passed-on"),
     *("assigned", "offered", "closed", "told", "linked", "room", "pending", "logged-out", "second-step"),
     "opened-ended",
+    *("person-invited", "person-role", "person-out", "person-in"),
 )
 
 

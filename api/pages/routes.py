@@ -16,12 +16,14 @@ from api.pages import (
     hub_links,
     mco,
     opened,
+    people,
     provider,
     room,
     watch,
 )
 from api.routing import ANYONE, EVERYONE, OPERATOR, RECIPIENTS, SENDERS, TOLD, Handler, Route
 
+MANAGED = EVERYONE - {"state", "operator"}
 PLAN, HUB, STATE = (frozenset({t}) for t in ("mco", "hub", "state"))
 
 
@@ -47,6 +49,14 @@ ROUTES: tuple[Route, ...] = (
     _page("GET", "/account", account.show, "account", EVERYONE),
     _page("POST", "/account/code", account.enrol, "enrol", OPERATOR),
     _page("POST", "/account/code/confirm", account.confirm, "enrol", OPERATOR),
+    _page("GET", "/people", people.index, "people", MANAGED),
+    _page("GET", "/people/new", people.form_page, "add-person", MANAGED),
+    _page("POST", "/people/new", people.add, "add-person", MANAGED),
+    _page("GET", "/people/{id}", people.one, "see-person", MANAGED),
+    _page("POST", "/people/{id}/role", people.give_role, "change-person", MANAGED),
+    _page("POST", "/people/{id}/shut-out", people.shut_out, "change-person", MANAGED),
+    _page("POST", "/people/{id}/let-in", people.let_in, "change-person", MANAGED),
+    _page("POST", "/people/{id}/reset", people.reset, "change-person", MANAGED),
     Route("GET", "/language", front.language, "public", ANYONE),
     Route("GET", "/static/{name}", front.asset, "public", ANYONE),
     _page("GET", "/clinic", clinic.index, "read", SENDERS),

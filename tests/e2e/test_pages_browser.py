@@ -51,10 +51,15 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 async def logged_in(
-    browser: Browser, exchange: RunningExchange, organization: str, size: ViewportSize, script: bool = True
+    browser: Browser,
+    exchange: RunningExchange,
+    organization: str,
+    size: ViewportSize,
+    script: bool = True,
+    who: dict[str, str] | None = None,
 ) -> Page:
-    """A page of its own on which that organization's first user has logged in by the form."""
-    user = exchange.organization(organization)["users"][0]
+    """A page of its own on which that person, or the organization's first, has logged in by the form."""
+    user = who or exchange.organization(organization)["users"][0]
     context = await browser.new_context(
         base_url=exchange.url, viewport=size, java_script_enabled=script, locale="en-US"
     )
@@ -199,6 +204,39 @@ async def test_every_start_page_fits_a_narrow_phone_and_breaks_no_policy(
         )
         assert small == []
     assert [s for s in said if "Content Security Policy" in s or "Refused" in s] == []
+
+
+async def test_an_admin_manages_people_on_a_phone(browser: Browser, exchange: RunningExchange) -> None:
+    home = "riverside-clinic"
+    admin = next(u for u in exchange.organization(home)["users"] if u["role"] == "admin")
+    page = await logged_in(browser, exchange, home, NARROW, who=admin)
+    await page.get_by_role("link", name="People", exact=True).click()
+    pages = [page.url]
+    await page.get_by_role("link", name="Add a person").first.click()
+    pages.append(page.url)
+    await page.get_by_label("Name", exact=True).fill("Ben Ode")
+    await page.get_by_label("E-mail").fill("ben@riverside.example.org")
+    await page.get_by_role("group", name="Role").get_by_label(re.compile("^Staff")).check()
+    await page.get_by_role("button", name="Add a person").click()
+    await expect(page.get_by_role("heading", name="Hand this over")).to_be_visible()
+    password = await page.locator("code").inner_text()
+    await page.get_by_role("link", name="I have noted it").click()
+    await expect(page.get_by_role("heading", name="Ben Ode")).to_be_visible()
+    pages.append(page.url)
+    ben = {"email": "ben@riverside.example.org", "password": password}
+    theirs = await logged_in(browser, exchange, home, DESK, who=ben)
+    await expect(theirs.get_by_role("link", name="People", exact=True)).to_have_count(0)
+    await page.get_by_role("button", name="Shut out").click()
+    await expect(page.get_by_text("Shut out, and logged out everywhere.")).to_be_visible()
+    await theirs.goto("/clinic")
+    await expect(theirs).to_have_url(re.compile("/login"))
+    for address in pages:
+        await page.goto(address)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], address
+        for name, size in (("phone", PHONE), ("desk", DESK)):
+            await page.set_viewport_size(size)
+            await page.screenshot(path=picture(f"people-{pages.index(address)}-{name}.png"), full_page=True)
+        await page.set_viewport_size(NARROW)
 
 
 async def test_a_page_of_another_kind_of_organization_is_refused(

@@ -214,7 +214,7 @@ async def test_it_is_open_only_if_it_is_on_record(api: Api, monkeypatch: pytest.
         async def broken(*_: object) -> None:
             raise OSError("the audit's chain cannot be written")
 
-        monkeypatch.setattr(api.app.state.context.audit._trail, "add", broken)
+        monkeypatch.setattr(api.app.state.context.deeds._trail, "add", broken)
         assert (await http.post(PATH, json=asking(mine))).status_code == 503
         monkeypatch.undo()
         assert (await http.get(PATH)).json()["items"] == []

@@ -18,7 +18,7 @@ from referrals.words import OrganizationType
 from tests.support.api import ORGANIZATIONS, SECRET, Api, new
 from tests.support.people import browser, joined, token_of, unhurried
 
-EVERY_SCOPE = sorted({s for held in SCOPES.values() for s in held} | {roles.AUDIT})
+EVERY_SCOPE = sorted({s for held in SCOPES.values() for s in held} | {roles.AUDIT, roles.PEOPLE})
 DECLARED = routes()[0]
 OWN = [r for r in DECLARED if not r.public]
 FIRST = {
@@ -89,7 +89,8 @@ async def test_a_systems_token_opens_no_page(api: Api) -> None:
 async def test_a_role_opens_no_route_whose_scope_it_has_not(api: Api) -> None:
     opened, cases = [], 0
     for type, id in FIRST.items():
-        for role in ("auditor", "analyst") if type == "mco" else ("auditor",):
+        usual = roles.names(OrganizationType(type))[0]
+        for role in ("auditor", "analyst", usual) if type == "mco" else ("auditor", usual):
             held = roles.scopes(type, role)
             barred = [r for r in OWN if is_barred(r, held)]
             async with browser(api, await joined(api, id, role)) as http:

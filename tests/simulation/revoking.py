@@ -27,9 +27,10 @@ from referrals.consenting import REACH
 from referrals.directory import Directory, Place
 from referrals.placing import World
 from referrals.standing import Standings
+from referrals.telling import STOPS
 from stream_processors.consents import Held
 from stream_processors.decode import Raw, read
-from stream_processors.disclosing import STOPS, About, may_leave
+from stream_processors.disclosing import About, may_leave
 from stream_processors.notify import message
 from stream_processors.outbox import outputs
 from stream_processors.work import Loaded, Work, Written
@@ -163,23 +164,13 @@ class Run:
     def _notify(self) -> Iterator[Left]:
         while self._deliveries:
             organization, fact = self._deliveries.pop(0)
-            state = self._work.referrals[fact.stream_id]
-            about = About(state, self._work.consents.get(state.person_key, {}))
+            about = self._about(fact)
             if not may_leave(about, organization, fact.type, self.now):
                 self.told["notice dropped"] += 1
                 continue
-            row = {
-                "id": fact.envelope.event_id,
-                "type": fact.type,
-                "at": fact.envelope.at,
-                "kind": "referral",
-            }
-            row |= {
-                "stream_id": fact.stream_id,
-                "version": fact.version,
-                "status": fact.status,
-                "about": about,
-            }
+            row = {"id": fact.envelope.event_id, "type": fact.type, "at": fact.envelope.at, "about": about}
+            row |= {"kind": "referral", "stream_id": fact.stream_id, "version": fact.version}
+            row |= {"status": fact.status}
             sent, _ = message(row | {"webhook_secret": SECRET}, self.now)
             late = self.revoked and organization != CLINIC and fact.type not in STOPS
             yield Left("webhook", organization, b"Canary" if late else sent)
@@ -206,9 +197,15 @@ class Run:
 
     def _stream(self) -> Iterator[Left]:
         for cbo in CBOS:
-            mine = [f for f in self._facts if cbo in f.recipients]
+            asked = [f for f in self._facts if cbo in f.recipients]
+            mine = [f for f in asked if may_leave(self._about(f), cbo, f.type, self.now)]
             rows = [{"id": f.stream_id, "version": f.version, "type": f.type} for f in mine]
-            yield Left("stream", cbo, msgspec.json.encode(rows))
+            late = self.revoked and any(f.type not in STOPS for f in mine)
+            yield Left("stream", cbo, b"Canary" if late else msgspec.json.encode(rows))
+
+    def _about(self, fact: Written) -> About:
+        state = self._work.referrals[fact.stream_id]
+        return About(state, self._work.consents.get(state.person_key, {}))
 
     def _feedback(self) -> Iterator[Left]:
         unpublished, self._published = self._facts[self._published :], len(self._facts)

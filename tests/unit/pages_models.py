@@ -20,6 +20,7 @@ from api.pages.show import Show
 from api.pages.text import Text
 from api.principal import Principal
 from referrals import measures
+from tests.unit import pages_people
 from tests.unit.pages_samples import (
     NOW,
     ORGANIZATIONS,
@@ -65,6 +66,7 @@ def models(language: str = "en", says: str = "") -> dict[str, list[dict[str, Any
     show = Show(Text(language), NOW, names, services)
     return (
         _front(show, says)
+        | pages_people.models(show, says)
         | _clinic(show, says)
         | _cbo(show, says)
         | _plan(show, says)

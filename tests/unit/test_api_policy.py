@@ -174,6 +174,7 @@ UNFILTERED = {
     "api.reading:decision": "asked for a referral that was decided on",
     "api.reading:events": "asked for a referral that was decided on",
     "api.pages.pages:these": "views.py decides on each row that was read",
+    "api.stream:about": "asked for referrals whose facts the caller was just shown",
 }
 TENANTS = re.compile(
     r"\b(?:from|join) (?:referral|hop|history|stream|inbox|parked|service_record|idempotency|audit_\w+|delivery"

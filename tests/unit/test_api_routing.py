@@ -77,7 +77,7 @@ def test_every_handler_says_what_it_does() -> None:
 
 def test_every_scope_is_asked_for_by_some_action_and_every_action_can_be_held() -> None:
     granted = {scope for scopes in SCOPES.values() for scope in scopes}
-    granted |= {roles.BREAK_GLASS, roles.OPENINGS}  # a person's role alone has these
+    granted |= {roles.PEOPLE, roles.BREAK_GLASS, roles.OPENINGS}  # a person's role alone has these
     asked = {action.scope for action in policy.ACTIONS.values() if action.scope}
     assert asked == granted
 

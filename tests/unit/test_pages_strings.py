@@ -18,6 +18,7 @@ from api.pages import (
     funnel,
     hub_models,
     opened_models,
+    people_models,
     plan_models,
     render,
     timeline,
@@ -50,6 +51,8 @@ FAMILIES: dict[str, set[str]] = {
     "room-status": set(capacity.STATUSES),
     "shown": set(disclosures.PURPOSES),
     "role": {role for held in roles.ROLES.values() for role in held},
+    "role-may": {role for held in roles.ROLES.values() for role in held},
+    "people.not": set(people_models.REFUSALS),
 }
 # keys that code puts together from a literal and a code of its own tables
 MADE = {
@@ -73,6 +76,7 @@ MADE = {
     *(f"disclosed.{h}" for h in disclosed.HEADINGS),
     *(f"opened.{h}" for h in opened_models.HEADINGS),
     *(f"opened.problem-{f.replace('_', '-')}" for f in opened_models.FIELDS),
+    *(f"people.{h}" for h in people_models.HEADINGS),
     *(f"mco.{h}" for h in (*plan_models.HEADINGS, *plan_models.LIST_HEADINGS)),
     *(f"likeness.{part}" for part in ("same", "alike", "differing")),
     *(f"form.{c}" for c in ("yes", "no", "unsure")),

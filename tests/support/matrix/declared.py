@@ -12,9 +12,13 @@ STATE, OPERATOR = frozenset({"state"}), frozenset({"operator"})
 ALL = S | CBO | HUB | STATE | OPERATOR
 NOBODY_NEEDED = frozenset({"anyone"})
 AUDIT = "audit.read"
+"""What an auditor's role has, and no system."""
+PEOPLE = "people.write"
+"""What an admin's role has besides, and no system."""
 OPENS, TOLD = "break-glass", "break-glass.read"
-BESIDE = frozenset({AUDIT, OPENS, TOLD})
-"""What roles have and no system: an auditor's, an investigator's, and of those who are told of a break-glass."""
+"""What an operator's investigator has; what those have who are told of a break-glass. No system has either."""
+BESIDE = frozenset({AUDIT, PEOPLE, OPENS, TOLD})
+MANAGED = S | CBO | HUB
 
 # Which scopes an organization of a type has at all (the one client of interfaces.md holds them all).
 SCOPES: dict[str, frozenset[str]] = {
@@ -121,6 +125,14 @@ ROUTES: dict[str, Line] = {
     "GET /account": Line(ALL),
     "POST /account/code": Line(OPERATOR),
     "POST /account/code/confirm": Line(OPERATOR),
+    "GET /people": Line(MANAGED, PEOPLE),
+    "GET /people/new": Line(MANAGED, PEOPLE),
+    "POST /people/new": Line(MANAGED, PEOPLE),
+    "GET /people/{id}": Line(MANAGED, PEOPLE, "user", "owner"),
+    "POST /people/{id}/role": Line(MANAGED, PEOPLE, "user", "owner"),
+    "POST /people/{id}/shut-out": Line(MANAGED, PEOPLE, "user", "owner"),
+    "POST /people/{id}/let-in": Line(MANAGED, PEOPLE, "user", "owner"),
+    "POST /people/{id}/reset": Line(MANAGED, PEOPLE, "user", "owner"),
     "GET /language": Line(NOBODY_NEEDED, free=True),
     "GET /static/{name}": Line(NOBODY_NEEDED, free=True),
     "GET /clinic": Line(S, "referrals.read"),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from infra.passwords import hashed
 from tests.support.api import SECRET, Api
-from tests.support.matrix.declared import BESIDE, SCOPES
+from tests.support.matrix.declared import BESIDE, PEOPLE, SCOPES
 from tests.support.people import enrolled, entered, joined, token_of, unhurried
 
 TOKENS = {
@@ -98,6 +98,7 @@ async def _log_in(api: Api, id: str, type: str, role: str) -> Who:
         headers = {"Cookie": cookie, "X-CSRF-Token": await token_of(http)}
     scopes = frozenset(said["scopes"])
     assert (said["organization"]["type"], scopes <= SCOPES[type] | BESIDE) == (type, True), said
+    assert (PEOPLE in scopes) == (role == "admin")
     whole = scopes >= SCOPES[type]
     return Who(f"{id} {role}", headers, id, type, scopes, said["user"], whole, person=True)
 

@@ -65,8 +65,13 @@ class World:
         await self._link()
         async with self.api.owner() as owner:
             rows = await owner.fetch("select id::text as id, tenant from service")
+            staff = await owner.fetch(
+                "select id::text as id, tenant from app_user where tenant like 'clinic-%'"
+            )
         for row in rows:
             self.add(Thing(f"service-{row['tenant']}", "service", row["id"], {row["tenant"]: "owner"}))
+        for row in staff:
+            self.add(Thing(f"user-{row['tenant']}", "user", row["id"], {row["tenant"]: "owner"}))
         for side, contract in CONTRACTS.items():
             watchers = {"state": "state", OPERATOR: "operator"}
             self.add(Thing(f"contract-{side}", "contract", contract, watchers | {SIDES[side][1]: "payer"}))
