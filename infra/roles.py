@@ -1,8 +1,8 @@
 """What a person may do, by the type of their organization and their role in it: the one table of every log-in.
 
 Comes in: a type and a role. Goes out: scopes, none for a role that the type does not have. Must never give a role what
-its type may not do. Beside the types' own are AUDIT, PEOPLE, BREAK_GLASS (to open one referral for a while) and OPENINGS
-(to be told of that): held by persons and never by a system.
+its type may not do. Beside the types' own are AUDIT, PEOPLE, BREAK_GLASS (to open one referral for a while) and
+OPENINGS (to be told of that): held by persons and never by a system.
 """
 
 from collections.abc import Mapping
