@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from api import (
     auth,
+    break_glass,
     capacity,
     consents,
     directory,
@@ -40,7 +41,7 @@ from api.context import Context, Sender
 from api.database import Database, DatabaseAway
 from api.guard import PageProblem, as_problem, guarded, respond
 from api.middleware import Frame
-from api.routing import ANYONE, EVERYONE, RECIPIENTS, SENDERS, Route, validate
+from api.routing import ANYONE, EVERYONE, OPERATOR, RECIPIENTS, SENDERS, TOLD, Route, validate
 from infra import kafka
 from infra.settings import Settings
 from producers.producer import RecordProducer
@@ -73,6 +74,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/persons/links/{id}/reject", persons.reject, "link", HUB),
     Route("GET", "/v1/persons/{id}/disclosures", disclosures.index, "disclosures", ACCOUNTABLE),
     Route("GET", "/v1/persons/{id}/disclosures.csv", disclosures.index_csv, "disclosures", ACCOUNTABLE),
+    Route("GET", "/v1/break-glass", break_glass.index, "openings", TOLD),
+    Route("POST", "/v1/break-glass", break_glass.begin, "open", OPERATOR),
+    Route("GET", "/v1/break-glass/{id}", break_glass.look, "look", OPERATOR),
+    Route("DELETE", "/v1/break-glass/{id}", break_glass.end, "end", OPERATOR),
     Route("POST", "/v1/screenings", consents.screen, "screen", SENDERS),
     Route("GET", "/v1/contracts/{id}/measures", measures.index, "measure", EVERYONE),
     Route("GET", "/v1/contracts/{id}/measures.csv", measures.index_csv, "measure", EVERYONE),

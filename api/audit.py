@@ -9,8 +9,9 @@ import itertools
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Final
-from uuid import uuid4
+from functools import partial
+from typing import Final, NamedTuple
+from uuid import UUID, uuid4
 
 from starlette.requests import Request
 
@@ -36,8 +37,16 @@ KINDS: Final = {
     "contracts": "contract",
     "organization": "organization",
     "people": "user",
+    "break-glass": "break-glass",
 }
 UNAUDITED: Final = frozenset({"public", "metrics"})
+
+
+class Opened(NamedTuple):
+    """The break-glass that a request is about: in request.state.opened."""
+
+    opening: UUID
+    reason: str
 
 
 class Audit:
@@ -99,7 +108,9 @@ def record_of(request: Request, route: Route, status: int) -> records.Request:
     named = _named(request, route)
     shown = tuple(principal.looks.all()) if principal is not None and status < 400 else ()
     known = {(o.kind, o.id) for o in shown}
-    return records.Request(
+    through: Opened | None = getattr(request.state, "opened", None)
+    made = records.Request if through is None else partial(records.BreakGlass, **through._asdict())
+    return made(
         at=datetime.now(UTC),
         request=request.state.request_id,
         route=f"{route.method} {route.path}",

@@ -21,6 +21,7 @@ from infra.postgres import queries
 
 SQL = queries("api", "auth.sql")
 TOUCH = timedelta(minutes=1)
+TOLD = timedelta(days=7)  # how long pages say that an operator opened something
 STREAM = "/v1/events/stream"
 
 
@@ -81,7 +82,7 @@ async def _by_session(request: Request, credential: bytes) -> Principal | None:
     now = datetime.now(UTC)
     longest = idle(context(request).settings)
     async with context(request).database.own() as connection:
-        row: Any = await connection.fetchrow(SQL["session"], credential, now, now - longest)
+        row: Any = await connection.fetchrow(SQL["session"], credential, now, now - longest, now - TOLD)
         stale = row is not None and row["last_seen_at"] < now - min(TOUCH, longest / 4)
         if stale and not _by_itself(request):
             await connection.execute(SQL["touch_session"], credential, now)
@@ -101,4 +102,6 @@ async def _by_session(request: Request, credential: bytes) -> Principal | None:
         user_name=row["user_name"],
         csrf=row["csrf"],
         session=credential,
+        second_step=row["second_step"],
+        opened=row["opened"],
     )

@@ -6,7 +6,9 @@ join organization o on o.id = t.tenant
 where t.token_sha256 = $1 and t.expires_at > $2 and c.active and o.active
 
 -- name: session
-select s.tenant, s.user_id, s.csrf, s.last_seen_at, s.expires_at, u.role, u.email, u.name as user_name, o.type, o.name
+select s.tenant, s.user_id, s.csrf, s.last_seen_at, s.expires_at, u.role, u.email, u.name as user_name, o.type, o.name,
+    exists (select from second_factor f where f.user_id = s.user_id and f.confirmed_at <= s.created_at) as second_step,
+    openings_since(s.tenant, $4) as opened
 from session s
 join app_user u on u.id = s.user_id
 join organization o on o.id = s.tenant

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -30,6 +31,7 @@ ASK_AS = (
     "select exists (select from rebuilding), "
     "set_config('refex.organization', $1, true), set_config('refex.organization_type', $2, true)"
 )
+LOOK = "select set_config('refex.opening', $1, true)"
 WHOLE = "select not exists (select from rebuilding)"
 
 
@@ -93,6 +95,13 @@ class Database:
         begin = "begin isolation level repeatable read read only"
         async with self._session("api", begin, patience_s) as connection:
             await _ask_as(connection, principal)
+            yield connection
+
+    @asynccontextmanager
+    async def looking(self, principal: Principal, opening: UUID) -> AsyncIterator[asyncpg.Connection]:
+        """The same, through a break-glass: Postgres gives out its person's key while it is open, and no other."""
+        async with self.reading(principal) as connection:
+            await connection.execute(LOOK, str(opening))
             yield connection
 
     @asynccontextmanager

@@ -16,11 +16,12 @@ from starlette.responses import Response
 from api import cursors
 from api.bodies import answer
 from api.context import context, principal_of
-from api.grants import GRANTS
+from api.grants import GRANTS, OPENED
 from api.problems import not_found, wrong
 from api.referrals import CANONICAL_ID
 from api.tables import csv_answer
 from infra.postgres import queries
+from infra.roles import BREAK_GLASS
 
 SQL = queries("api", "disclosures.sql")
 MAX_ROWS = 50_000
@@ -37,6 +38,7 @@ PURPOSES = {
     "hub": ("COC", "coordinating the referral"),
     "operator": ("HSYSADMIN", "running the exchange, by ids"),
     "notice": ("COC", "hearing of progress, by ids"),
+    BREAK_GLASS: ("BTG", "looking into a complaint (break-glass)"),
 }
 COLUMNS = ("at", "referral", "recipient", "what", "fields", "purpose", "why", "under", "rule", "how")
 
@@ -104,7 +106,7 @@ async def of_person(
 def entry(row: asyncpg.Record) -> dict[str, Any]:
     """One disclosure; what was on record before the index said more has no `what`."""
     shown = row["shown"] or ""
-    code, why = PURPOSES.get(shown, (None, None))
+    code, why = PURPOSES.get(said_of(shown), (None, None))
     return {
         "at": row["at"],
         "referral": row["referral_id"],
@@ -119,9 +121,14 @@ def entry(row: asyncpg.Record) -> dict[str, Any]:
     }
 
 
+def said_of(shown: str) -> str:
+    """What a viewer was shown as, in the words of PURPOSES: another's view opened by an operator is one of them."""
+    return BREAK_GLASS if shown.startswith(f"{BREAK_GLASS}-") else shown
+
+
 def fields_of(shown: str) -> list[str]:
     """The fields that such a viewer was shown, parts of the person and the need by name."""
-    grant = GRANTS.get(shown)
+    grant = GRANTS.get(shown) or OPENED.get(shown.removeprefix(f"{BREAK_GLASS}-"))
     if grant is None:
         return list(NOTICE) if shown == "notice" else []
     parts = {"person": grant.person, "need": grant.need, "coverage": grant.coverage, "consent": grant.consent}

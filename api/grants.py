@@ -1,6 +1,6 @@
 """What each kind of viewer may see of a referral, as tables: what a row does not list is never shown.
 
-Comes in and goes out: nothing; views.py reads it. Must never hold a rule.
+Comes in and goes out: nothing; views.py reads it. Must never hold a rule about a referral.
 """
 
 from msgspec import Struct
@@ -85,6 +85,34 @@ GRANTS: dict[str, Grant] = {
     "withheld": Grant(STUB, need=DOMAIN, all_hops=False),
     "operator": Grant(IDS | {"flags", "next_action", "reason"}),
 }
+# The most that an operator sees through a break-glass of what the organization itself sees there: no notes, nothing of
+# the person beyond what helping takes, nothing that is the sender's own.
+MOST = Grant(
+    fields=CARE,
+    person=CONTACT | {"area"},
+    need=SERVICE | {"programme", "code"},
+    coverage=frozenset({"payer", "member_id"}),
+    consent=CONSENT,
+)
+
+
+def _within(own: frozenset[str], most: frozenset[str]) -> frozenset[str]:
+    return most - {"area"} if own == ALL else own & most
+
+
+def _opened(own: Grant) -> Grant:
+    return Grant(
+        fields=own.fields & MOST.fields,
+        person=_within(own.person, MOST.person),
+        need=_within(own.need, MOST.need),
+        coverage=_within(own.coverage, MOST.coverage),
+        consent=_within(own.consent, MOST.consent),
+        all_hops=own.all_hops,
+    )
+
+
+# A viewer's kind -> what an operator sees who opened that organization's view; on record as `break-glass-<kind>`.
+OPENED: dict[str, Grant] = {kind: _opened(grant) for kind, grant in GRANTS.items() if kind != "operator"}
 # Viewers for whom a sensitive need is its domain alone.
 DISCREET = frozenset({"payer", "offered", "past", "withheld", "payer-without-consent", "payer-before"})
 # Viewers for whom a masked referral has no organization, address or need (referrals/data/masking.json).

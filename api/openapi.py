@@ -20,6 +20,7 @@ from api.bodies import (
     ResponseBody,
     RevocationBody,
 )
+from api.break_glass import OpenBody
 from api.persons import LinkBody
 from api.routing import Route
 from infra.scopes import SCOPES
@@ -39,6 +40,7 @@ BODIES: dict[tuple[str, str], type[Any]] = {
     ("POST", "/v1/persons/links/{id}/reject"): LinkBody,
     ("PUT", "/v1/consents/{id}"): ConsentBody,
     ("POST", "/v1/consents/{id}/revoke"): RevocationBody,
+    ("POST", "/v1/break-glass"): OpenBody,
 }
 # (method, path) -> the struct of its 200.
 ANSWERS: dict[tuple[str, str], type[Any]] = {
@@ -54,7 +56,13 @@ ANSWERS: dict[tuple[str, str], type[Any]] = {
     ("GET", "/v1/referrals/{id}/routing"): shapes.Routing,
     ("GET", "/v1/contracts/{id}/measures"): shapes.Measures,
     ("GET", "/v1/persons/{id}/disclosures"): shapes.DisclosurePage,
+    ("GET", "/v1/break-glass"): shapes.OpeningPage,
+    ("POST", "/v1/break-glass"): shapes.Opening,
+    ("GET", "/v1/break-glass/{id}"): shapes.OpenedView,
+    ("DELETE", "/v1/break-glass/{id}"): shapes.Opening,
 }
+# What answers 201 in place of the 200.
+MAKES = frozenset({("POST", "/v1/break-glass")})
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "/v1/referrals": ("status", "organization", "updated_after", "limit", "cursor"),
     "/v1/referrals/{id}/events": ("limit", "cursor"),
@@ -62,6 +70,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "/v1/services": ("q", "need", "near", "language", "open_now", "limit", "cursor"),
     "/v1/persons/links": ("status", "limit", "cursor"),
     "/v1/persons/{id}/disclosures": ("limit", "cursor"),
+    "/v1/break-glass": ("limit", "cursor"),
     "/v1/contracts/{id}/measures": ("from", "to", "as_of"),
     "/v1/contracts/{id}/measures.csv": ("from", "to", "as_of"),
     "/v1/contracts/{id}/measures/{measure}/referrals": ("from", "to", "as_of", "limit", "cursor"),
@@ -107,7 +116,15 @@ def document(routes: Iterable[Route], base_url: str, version: str) -> dict[str, 
 def _security(base_url: str) -> dict[str, Any]:
     scopes = sorted({scope for held in SCOPES.values() for scope in held})
     flow = {"tokenUrl": f"{base_url}/oauth/token", "scopes": dict.fromkeys(scopes, "")}
-    return {"oauth2": {"type": "oauth2", "flows": {"clientCredentials": flow}}}
+    cookie = {"type": "apiKey", "in": "cookie", "name": "__Host-refex-session"}
+    return {"oauth2": {"type": "oauth2", "flows": {"clientCredentials": flow}}, "session": cookie}
+
+
+def _secured(scope: str) -> dict[str, list[str]]:
+    """By a token with that scope; by a person's session where no system can hold it."""
+    if scope and not any(scope in held for held in SCOPES.values()):
+        return {"session": []}
+    return {"oauth2": [scope] if scope else []}
 
 
 def _operation(route: Route) -> dict[str, Any]:
@@ -117,8 +134,8 @@ def _operation(route: Route) -> dict[str, Any]:
         "operationId": re.sub(r"\W+", "_", f"{route.method.lower()}{route.path}").strip("_"),
         "summary": (route.handler.__doc__ or "").strip().split("\n")[0],
         "parameters": _parameters(route),
-        "responses": {"200": _success(ANSWERS.get(where))} | _problems(route),
-        "security": [] if route.public else [{"oauth2": [scope] if scope else []}],
+        "responses": {"201" if where in MAKES else "200": _success(ANSWERS.get(where))} | _problems(route),
+        "security": [] if route.public else [_secured(scope)],
         "x-principals": sorted(route.principals),
     }
     if route.method != "GET":

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from api.principal import Principal
 from api.problems import Problem, not_found
 from infra.audit.records import Operation
-from infra.roles import AUDIT, PEOPLE
+from infra.roles import AUDIT, BREAK_GLASS, OPENINGS, PEOPLE
 from infra.scopes import SCOPES
 from referrals.contracts import Contract
 from referrals.sharing import sharing
@@ -35,7 +35,7 @@ class Action(NamedTuple):
 
     `of`: one of these suffices; empty = the action has no object of its own. `only`: who alone may, as the 403 says it
     to the others who see the object; "" = to them it does not exist. `operation` is FHIR's AuditEvent.action. `also`:
-    another scope that suffices.
+    another scope that suffices. `second_step`: only who logged in with a code too.
     """
 
     scope: str = ""
@@ -43,6 +43,7 @@ class Action(NamedTuple):
     of: frozenset[str] = frozenset()
     only: str = ""
     also: str = ""
+    second_step: bool = False
 
 
 def _of(*names: str) -> frozenset[str]:
@@ -59,8 +60,8 @@ PARTIES: Final[Mapping[str, tuple[str, ...]]] = {
     "hub": ("(hub = $ and reviewed)",),
     "any operator": ("$::text is not null", "($::text = 'operator' and $::text is not null)"),
 }
-# The same for what has one owner: services, consents, links, events, idempotency keys.
-OWNER: Final = ("tenant = $",)
+# The same for what has one owner: services, consents, links, events, idempotency keys; a break-glass has two.
+OWNER: Final = ("tenant = $", "operator = $")
 SEES: Final = frozenset(PARTIES)
 
 ACTIONS: Final[Mapping[str, Action]] = {
@@ -95,6 +96,10 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "measure": Action("measures.read", "R", _of("payer", "any state", "any operator")),
     "measured": Action("measures.read", "R", _of("payer")),
     "disclosures": Action("disclosures.read", also=AUDIT),
+    "openings": Action(OPENINGS),
+    "open": Action(BREAK_GLASS, "C", second_step=True),
+    "look": Action(BREAK_GLASS, "R", second_step=True),
+    "end": Action(BREAK_GLASS, "U", second_step=True),
     "people": Action(PEOPLE),
     "add-person": Action(PEOPLE, "C"),
     "see-person": Action(PEOPLE, "R", _of("owner")),
@@ -134,6 +139,8 @@ def authorize(principal: Principal, action: str, target: Object | None = None) -
     rule = ACTIONS[action]
     if rule.scope and not {rule.scope, rule.also} & principal.scopes:
         return Verdict.FORBIDDEN
+    if rule.second_step and not principal.second_step:
+        return Verdict.FORBIDDEN
     if target is None or not rule.of:
         return Verdict.ALLOWED
     are = relations(principal, target)
@@ -169,7 +176,7 @@ def admits(principal: Principal, action: str, types: frozenset[str], reads_one: 
     """
     if principal.type in types and permitted(principal, action):
         return Verdict.ALLOWED
-    never = ACTIONS[action].scope not in held(principal.type) | {""}
+    never = ACTIONS[action].scope not in held(principal.type) | principal.scopes | {""}
     return Verdict.UNKNOWN if never and reads_one else Verdict.FORBIDDEN
 
 

@@ -27,6 +27,8 @@ class Principal(Struct, frozen=True, kw_only=True):
     `role`, `email` and `user_name` are a person's, empty for a client. `csrf` and `session` (the hash of the
     cookie) are set for a browser alone; pages put `csrf` into every form as the field `csrf`. `credential` is
     the hash of what was presented, to see later whether it still holds. `looks` is what the request has shown.
+    `second_step`: the session was begun with a code. `opened`: how many of the organization's referrals were opened by
+    an operator within a week.
     """
 
     organization: str
@@ -41,6 +43,8 @@ class Principal(Struct, frozen=True, kw_only=True):
     user_name: str = ""
     csrf: str | None = None
     session: bytes | None = None
+    second_step: bool = False
+    opened: int = 0
     looks: Looks = msgspec.field(default_factory=Looks)
 
     @property

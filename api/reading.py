@@ -19,7 +19,7 @@ from api import facts, grants, policy, views
 from api.masks import masked_fact
 from api.principal import Principal
 from infra.postgres import queries
-from infra.vault.cipher import NOTE, SUBMISSION, Erased
+from infra.vault.cipher import NOTE, SUBMISSION, Erased, Withheld
 from infra.vault.vault import Vault
 from referrals import erasing, ids
 from referrals.consent import NO_RECORDS, Known, Records
@@ -153,11 +153,13 @@ async def decision_of(connection: asyncpg.Connection, id: UUID) -> str | None:
 
 
 def seen_of(row: asyncpg.Record, vault: Vault) -> views.Seen:
-    """A stored row as views.py takes it; of a person who was erased there is a stub. Raises Locked."""
+    """A stored row as views.py takes it; without the person's key there is a stub. Raises Locked."""
     state = msgspec.json.decode(row["state"], type=Referral)
     try:
         content = vault.open(row["sealed"], SUBMISSION, state.id, row["key"])
         submission = msgspec.json.decode(content, type=Submission)
+    except Withheld:
+        submission = erasing.stub(state)
     except Erased:
         submission = erasing.stub(state)
         state = structs.replace(state, flags=(*state.flags, erasing.FLAG))

@@ -20,6 +20,8 @@ ANYONE = frozenset({"anyone"})
 EVERYONE = frozenset(str(t) for t in OrganizationType)
 SENDERS = frozenset({"clinic", "mco", "platform"})
 RECIPIENTS = frozenset({"cbo"})
+OPERATOR = frozenset({"operator"})
+TOLD = SENDERS | RECIPIENTS | OPERATOR | {"hub"}  # who opens a break-glass, and whom it may be on
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 

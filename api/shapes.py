@@ -126,6 +126,40 @@ class DisclosurePage(Struct):
     next_cursor: str | None
 
 
+class OpenedBy(Struct):
+    """Who opened it: the operator, and which of its people."""
+
+    organization: str
+    user: UUID
+
+
+class Opening(Struct):
+    """A break-glass: which organization's view of which referral was opened, why, by whom and until when."""
+
+    id: UUID
+    organization: str
+    referral: UUID
+    reason: str
+    by: OpenedBy
+    opened_at: datetime
+    ends_at: datetime
+    ended_at: datetime | None
+    open: bool
+
+
+class OpeningPage(Struct):
+    """A page of them, newest first."""
+
+    items: list[Opening]
+    next_cursor: str | None
+
+
+class OpenedView(Opening):
+    """One that is open, and the referral as that organization sees it, without notes."""
+
+    view: Referral
+
+
 class Routing(Struct):
     """A routing decision, explained."""
 

@@ -5,6 +5,7 @@ table does not list is never shown; a field that is hidden is null or empty, nev
 """
 
 from typing import Any
+from uuid import UUID
 
 from msgspec import structs
 
@@ -12,9 +13,10 @@ from api.fields import FIELD, hop_shown
 from api.fields import Seen as Seen
 from api.fields import labels_of as labels_of
 from api.fields import next_action as next_action
-from api.grants import FIELDS, GRANTS, MASKED_FOR, Grant
+from api.grants import FIELDS, GRANTS, MASKED_FOR, OPENED, Grant
 from api.masks import masked
 from api.principal import Principal
+from infra.roles import BREAK_GLASS
 from referrals import labels
 from referrals.consent import Asked, cover, release, terms, verdict
 from referrals.ids import consent_id
@@ -91,7 +93,21 @@ def referral(principal: Principal, seen: Seen) -> dict[str, Any] | None:
     if kind is None:
         return None
     look(principal, seen, kind)
-    grant = GRANTS[kind]
+    return _shown(principal, seen, kind, GRANTS[kind])
+
+
+def opened(principal: Principal, organization: str, seen: Seen, opening: UUID) -> dict[str, Any] | None:
+    """What an operator sees through a break-glass: that organization's view, within grants.OPENED; None = none."""
+    viewer = structs.replace(principal, organization=organization, type="")
+    kind = kind_of(viewer, seen)
+    if kind is None:
+        return None
+    look(viewer, seen, kind, (f"{BREAK_GLASS}-{kind}", f"{BREAK_GLASS} {opening}"))
+    return _shown(viewer, seen, kind, OPENED[kind])
+
+
+def _shown(principal: Principal, seen: Seen, kind: str, grant: Grant) -> dict[str, Any]:
+    """What its row of the table shows such a viewer, as far as the consents release it."""
     if kind == "payer-before":
         seen = _as_left(seen, principal.organization)
     out = _told(_granted(principal, seen, grant, kind), seen, kind)
@@ -122,15 +138,18 @@ def _told(out: dict[str, Any], seen: Seen, kind: str) -> dict[str, Any]:
     return _without_outcome(out, any(h.status in OVER and not h.passed_on for h in seen.state.hops))
 
 
-def look(principal: Principal, seen: Seen, kind: str) -> None:
-    """Put on record that the principal sees the referral as that kind of viewer, and by which right."""
+def look(principal: Principal, seen: Seen, kind: str, through: tuple[str, str] | None = None) -> None:
+    """Put on record that the principal sees the referral as that kind of viewer, and by which right.
+
+    `through`: what it is called and by which right when it is another's view.
+    """
     state, said = seen.state, seen.submission.consent.id
-    basis = kind
-    if kind not in OWN_RIGHT:
+    shown, basis = through or (kind, kind)
+    if kind not in OWN_RIGHT and through is None:
         basis = f"consent {consent_id(state.sender, said)}" if said else "consent said with it"
     asked, found = _consents(seen)
     rule = release(found, asked, kind).rule
-    principal.looks.referral(state.id, state.sender, state.person_key, kind, basis, rule)
+    principal.looks.referral(state.id, state.sender, state.person_key, shown, basis, rule)
 
 
 def _told_by(state: Referral) -> bool:

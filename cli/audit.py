@@ -11,14 +11,16 @@ from uuid import UUID
 import click
 
 from api.disclosures import Asking, Position, of_person
-from cli.common import FILE, Exchange, find, json_option, print_json, run, wants_json
+from cli.common import FILE, Exchange, find, json_option, print_json, print_table, run, wants_json
 from infra.audit import checkpoints, keeping, verify
 from infra.audit.checkpoints import Checkpoint
 from infra.audit.verify import Proof, Wrong
-from infra.postgres import connect
+from infra.postgres import connect, queries
 
 SHOWN = 20
 EXCHANGE = Asking("exchange", "operator")
+SQL = queries("cli", "audit.sql")
+OPENED = ("opened_at", "until", "organization", "referral", "by", "looks", "reason")
 LISTED = ("at", "recipient", "what", "why", "under", "rule", "referral", "how")
 
 
@@ -78,6 +80,29 @@ def disclosures(person: UUID, as_json: bool) -> None:
         click.echo("  ".join(str(one[name] or "-") for name in LISTED))
     if not found:
         click.echo("Nothing of this person was disclosed to another organization.")
+
+
+@audit.command("break-glass", epilog="Example: refex audit break-glass --organization riverside-clinic")
+@click.option("--organization", help="Only what was opened of this one.")
+@json_option
+def break_glass(organization: str | None, as_json: bool) -> None:
+    """List what people of the operator opened: of whom, who, when, why, and how often they looked."""
+    found = run(openings(find().database_url, organization))
+    if wants_json(as_json):
+        print_json(found)
+    elif found:
+        print_table(OPENED, [[one[name] for name in OPENED] for one in found])
+    else:
+        click.echo("Nothing was opened.")
+
+
+async def openings(url: str, organization: str | None) -> list[dict[str, Any]]:
+    """Every break-glass, the newest first."""
+    connection = await connect(url, "audit")
+    try:
+        return [dict(row) for row in await connection.fetch(SQL["openings"], organization)]
+    finally:
+        await connection.close()
 
 
 async def disclosed(url: str, person: UUID) -> list[dict[str, Any]]:

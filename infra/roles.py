@@ -1,7 +1,8 @@
 """What a person may do, by the type of their organization and their role in it: the one table of every log-in.
 
 Comes in: a type and a role. Goes out: scopes, none for a role that the type does not have. Must never give a role what
-its type may not do; AUDIT and PEOPLE alone are beside the types' own, held by persons and never by a system.
+its type may not do. Beside the types' own are AUDIT, PEOPLE, BREAK_GLASS (to open one referral for a while) and
+OPENINGS (to be told of that): held by persons and never by a system.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from infra.scopes import SCOPES
 from referrals.words import OrganizationType as T
 
 AUDIT: Final = "audit.read"
+BREAK_GLASS: Final = "break-glass"
+OPENINGS: Final = "break-glass.read"
 PEOPLE: Final = "people.write"
 Roles = Mapping[str, frozenset[str]]
 
@@ -21,11 +24,11 @@ def _all(kind: T) -> frozenset[str]:
 
 def _admin(kind: T) -> Roles:
     """All that the type may do, and who does it."""
-    return {ADMIN: _all(kind) | {PEOPLE}}
+    return {ADMIN: _all(kind) | {PEOPLE, OPENINGS}}
 
 
 ADMIN: Final = "admin"
-_AUDITOR: Final[Roles] = {"auditor": frozenset({AUDIT})}
+_AUDITOR: Final[Roles] = {"auditor": frozenset({AUDIT, OPENINGS})}
 
 # The first role of a type is the one that a person gets when nobody says which.
 ROLES: Final[Mapping[T, Roles]] = {
@@ -39,7 +42,11 @@ ROLES: Final[Mapping[T, Roles]] = {
     },
     T.HUB: {"navigator": _all(T.HUB), **_admin(T.HUB), **_AUDITOR},
     T.STATE: {"officer": _all(T.STATE), **_AUDITOR},
-    T.OPERATOR: {"operator": _all(T.OPERATOR), **_AUDITOR},
+    T.OPERATOR: {
+        "operator": _all(T.OPERATOR),
+        "investigator": _all(T.OPERATOR) | {BREAK_GLASS, OPENINGS},
+        **_AUDITOR,
+    },
     T.PLATFORM: {"staff": _all(T.PLATFORM), **_admin(T.PLATFORM), **_AUDITOR},
 }
 

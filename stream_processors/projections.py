@@ -143,5 +143,6 @@ NOT_PROJECTIONS: dict[str, str] = {
     "audit_record": "the audit itself",
     "audit_disclosure": "the audit's index of who was shown whose data",
     "idempotency": "the API's own",
+    "break_glass": "what operators opened: written by the API with its audit record, which says the same",
     "schema_migration": "which migrations ran",
 }

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api import cursors
 from api.context import context, principal_of
-from api.disclosures import Position, asking, of_person
+from api.disclosures import Position, asking, of_person, said_of
 from api.pages import clinic_models, hub_models, when
 from api.pages.render import page
 from api.pages.show import Model, Show, View
@@ -55,7 +55,7 @@ def model(show: Show, referral: View, found: Iterable[View], base: str, export: 
 
 def _row(show: Show, one: View) -> list[str]:
     at = when.moment(show.text, one["at"], show.now)
-    what = str(one["what"] or "")
+    what = said_of(str(one["what"] or ""))
     shown = show.text(f"shown.{what}") if show.text.knows("shown", what) else what
     under = ", ".join(str(v) for v in (one["under"], one["rule"]) if v)
     return [

@@ -34,6 +34,7 @@ NAVIGATION: dict[str, Listed] = {
         ("/clinic/new", "nav.clinic-new", "submit"),
         _PEOPLE,
     ),
+    "operator": (("/operator", "nav.operator", "read"), ("/break-glass", "nav.break-glass", "openings")),
     "hub": (("/hub", "nav.hub", "read"), _PEOPLE),
 }
 # what a page may say after a redirect (`?done=`): the code is also its string, `flash.<code>`
@@ -41,6 +42,7 @@ FLASHES = (
     *("sent", "cancelled", "accept", "reject", "start", "hold", "resume", "complete", "fail", "note"),
     *("contact", "cancel", "transfer", "correct", "reopen", "passed-on"),
     *("assigned", "offered", "closed", "told", "linked", "room", "pending", "logged-out", "second-step"),
+    "opened-ended",
     *("person-invited", "person-role", "person-out", "person-in"),
 )
 
@@ -90,6 +92,7 @@ def frame(
         "csrf": (principal.csrf or "") if principal else "",
         "nav": [{"href": p, "label": text(key), "current": p == current} for p, key in listed],
         "flash": {"tone": "good", "text": text(f"flash.{done}")} if done in FLASHES else None,
+        "opening_notice": _told(text, principal),
         "path": path,
         "other_language": {"code": code, "name": LANGUAGES[code]},
         "demo": demo,
@@ -97,6 +100,14 @@ def frame(
         "notice": "",
         "blank": False,
     }
+
+
+def _told(text: Text, principal: Principal | None) -> dict[str, str] | None:
+    """The notice to an organization that an operator opened something of it; who may know more is led there."""
+    if principal is None or not principal.opened:
+        return None
+    href = "/break-glass" if policy.permitted(principal, "openings") else ""
+    return {"text": text.n("opened.notice", principal.opened), "href": href}
 
 
 def home_of(principal: Principal) -> str:

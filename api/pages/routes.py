@@ -15,15 +15,16 @@ from api.pages import (
     hub_acts,
     hub_links,
     mco,
+    opened,
     people,
     provider,
     room,
     watch,
 )
-from api.routing import ANYONE, EVERYONE, RECIPIENTS, SENDERS, Handler, Route
+from api.routing import ANYONE, EVERYONE, OPERATOR, RECIPIENTS, SENDERS, TOLD, Handler, Route
 
 MANAGED = EVERYONE - {"state", "operator"}
-PLAN, HUB, STATE, OPERATOR = (frozenset({t}) for t in ("mco", "hub", "state", "operator"))
+PLAN, HUB, STATE = (frozenset({t}) for t in ("mco", "hub", "state"))
 
 
 def _page(method: str, path: str, handler: Handler, action: str, principals: frozenset[str]) -> Route:
@@ -85,4 +86,8 @@ ROUTES: tuple[Route, ...] = (
     _page("POST", "/hub/links/{id}/{answer}", hub_links.decide, "link", HUB),
     _page("GET", "/state", watch.state, "measure", STATE),
     _page("GET", "/operator", watch.operator, "read", OPERATOR),
+    _page("GET", "/break-glass", opened.index, "openings", TOLD),
+    _page("POST", "/break-glass", opened.begin, "open", OPERATOR),
+    _page("GET", "/break-glass/{id}", opened.one, "look", OPERATOR),
+    _page("POST", "/break-glass/{id}/end", opened.end, "end", OPERATOR),
 )

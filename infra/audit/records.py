@@ -61,6 +61,14 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return "0" if self.status < 400 else "4" if self.status < 500 else "8"
 
 
+class BreakGlass(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """A request by which an operator opened, looked through or ended a break-glass; without its reason it is none."""
+
+    kind: ClassVar[str] = "break-glass"
+    opening: UUID
+    reason: str
+
+
 class Sealed(Struct, frozen=True, array_like=True):
     """The facts `first` to `last` of a lane, and the digest of all of them in order."""
 
@@ -105,7 +113,7 @@ class Fact(Struct, frozen=True, array_like=True):
 
 
 Record = Request | Facts
-KINDS: Mapping[str, type[Record]] = {kind.kind: kind for kind in (Request, Facts)}
+KINDS: Mapping[str, type[Record]] = {kind.kind: kind for kind in (Request, Facts, BreakGlass)}
 
 
 def body(record: Record) -> bytes:

@@ -20,6 +20,10 @@ class Erased(ValueError):
     """The person was erased: nobody can open this any more."""
 
 
+class Withheld(Erased):
+    """Whoever asks is not given the person's key."""
+
+
 class Broken(ValueError):
     """Sealed bytes that were altered, cut, or moved from where they belong."""
 

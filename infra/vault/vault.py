@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from infra.postgres import Connection, queries
 from infra.settings import Settings
-from infra.vault.cipher import ID_BYTES, NONCE_BYTES, Erased, Key, named, opened, sealed
+from infra.vault.cipher import ID_BYTES, NONCE_BYTES, Erased, Key, Withheld, named, opened, sealed
 from infra.vault.kms import Kms, Locked, local_kms, locked
 
 SQL = queries("infra.vault", "vault.sql")
@@ -92,12 +92,14 @@ class Vault:
         return row._replace(kek=self._kms.id, wrapped=self._kms.wrap(secret, context))
 
     def open(self, content: bytes, kind: str, stream: UUID, kept: bytes | None) -> bytes:
-        """The content of a sealed field; `kept`: what key_of() says of it in SQL. Raises Erased, Broken, Locked."""
+        """The content of a sealed field; `kept`: key_of() of it. Raises Erased, Withheld, Broken, Locked."""
         whose = named(content)
         if whose is None:
             return content[1:]
         if kept is None:
             raise Erased("the person was erased")
+        if not kept:
+            raise Withheld("who asks sees ids")
         kek, tenant, wrapped = kept.split(b" ", 2)
         row = Row(whose[0], tenant.decode(), whose[1], kek.decode(), wrapped)
         return opened(self.key(row), kind, stream, content)

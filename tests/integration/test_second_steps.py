@@ -1,7 +1,6 @@
 """Links sent by e-mail and codes of a device: each works once, for a while, and neither goes around the other."""
 
 import asyncio
-import base64
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from api import totp
 from api.limits import Limits
 from api.mail import Mail
 from tests.support.api import Api
-from tests.support.people import browser, entered, joined, token_of, unhurried
+from tests.support.people import browser, enrolled, entered, joined, token_of, unhurried
 from tests.support.smtp import MailServer
 
 NAME = "refex-session"
@@ -111,19 +110,6 @@ async def test_a_mail_server_that_refuses_is_asked_again(api: Api, mails: MailSe
         assert (await mails.message())["To"] == email
 
 
-async def enrolled(api: Api, http: httpx.AsyncClient) -> bytes:
-    """The secret of whoever is logged in, set up and confirmed with the code of the step before now."""
-    shown = await http.post("/account/code", data={"csrf": await token_of(http)})
-    found = re.search(r"<code>([A-Z2-7 ]+)</code>", shown.text)
-    assert found is not None
-    secret = base64.b32decode(found[1].replace(" ", ""))
-    before = http.cookies[NAME]
-    code = totp.code(secret, totp.step_of(datetime.now(UTC)) - 1)
-    done = await http.post("/account/code/confirm", data={"csrf": await token_of(http), "code": code})
-    assert done.status_code == 303 and http.cookies[NAME] != before
-    return secret
-
-
 async def asked(http: httpx.AsyncClient, code: str) -> httpx.Response:
     """The answer to the form for the code."""
     page = (await http.get("/login/code")).text
@@ -134,7 +120,7 @@ async def asked(http: httpx.AsyncClient, code: str) -> httpx.Response:
 async def test_an_operator_who_set_it_up_is_asked_for_a_code_that_works_once(api: Api) -> None:
     email = await joined(api, "operator", "operator")
     async with browser(api, email) as http:
-        secret = await enrolled(api, http)
+        secret = await enrolled(http)
         again = await http.post("/account/code", data={"csrf": await token_of(http)})
         assert again.status_code == 409, "whoever finds the browser open does not replace the device"
     code = totp.code(secret, totp.step_of(datetime.now(UTC)))
@@ -155,7 +141,7 @@ async def test_an_operator_who_set_it_up_is_asked_for_a_code_that_works_once(api
 async def test_guesses_of_a_code_are_bounded_and_need_the_forms_token(api: Api) -> None:
     email = await joined(api, "operator", "operator")
     async with browser(api, email) as http:
-        await enrolled(api, http)
+        await enrolled(http)
     api.app.state.context.limits = Limits()
     async with api.http() as http:
         await entered(http, email)
@@ -167,7 +153,7 @@ async def test_guesses_of_a_code_are_bounded_and_need_the_forms_token(api: Api) 
 async def test_a_link_does_not_go_around_the_code(api: Api, mails: MailServer) -> None:
     email = await joined(api, "operator", "operator")
     async with browser(api, email) as http:
-        await enrolled(api, http)
+        await enrolled(http)
     async with api.http() as http:
         path = await linked(api, mails, http, email)
         assert (await http.post(path, data={"csrf": ""})).headers["location"] == "/login/code"
@@ -177,7 +163,7 @@ async def test_a_link_does_not_go_around_the_code(api: Api, mails: MailServer) -
 async def test_a_code_is_taken_once_by_two_at_the_same_moment(api: Api) -> None:
     email = await joined(api, "operator", "operator")
     async with browser(api, email) as http:
-        secret = await enrolled(api, http)
+        secret = await enrolled(http)
     code = totp.code(secret, totp.step_of(datetime.now(UTC)))
     async with api.http() as one, api.http() as two:
         await entered(one, email)

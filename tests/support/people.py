@@ -4,13 +4,16 @@
 carry. `await joined(api, "clinic-a", "auditor")`: a new person's address.
 """
 
+import base64
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import httpx
 
+from api import totp
 from api.limits import Buckets
 from infra import passwords, people
 from tests.support.api import PASSWORD, Api
@@ -46,6 +49,19 @@ async def token_of(http: httpx.AsyncClient) -> str:
     found = re.search(r'name="csrf" value="([^"]+)"', (await http.get("/account")).text)
     assert found is not None
     return found[1]
+
+
+async def enrolled(http: httpx.AsyncClient) -> bytes:
+    """The secret of whoever is logged in, set up and confirmed with the code of the step before now."""
+    shown = await http.post("/account/code", data={"csrf": await token_of(http)})
+    found = re.search(r"<code>([A-Z2-7 ]+)</code>", shown.text)
+    assert found is not None
+    secret = base64.b32decode(found[1].replace(" ", ""))
+    before = dict(http.cookies)
+    code = totp.code(secret, totp.step_of(datetime.now(UTC)) - 1)
+    done = await http.post("/account/code/confirm", data={"csrf": await token_of(http), "code": code})
+    assert done.status_code == 303 and dict(http.cookies) != before
+    return secret
 
 
 def unhurried(api: Api) -> None:

@@ -10,6 +10,7 @@ from api.pages import (
     entry_models,
     front_models,
     hub_models,
+    opened_models,
     plan_models,
     room_models,
     watch_models,
@@ -70,7 +71,33 @@ def models(language: str = "en", says: str = "") -> dict[str, list[dict[str, Any
         | _cbo(show, says)
         | _plan(show, says)
         | _watch(show, says)
+        | _opened(show, says)
     )
+
+
+def _opened(show: Show, says: str) -> dict[str, list[dict[str, Any]]]:
+    """Break-glass: of who opens, of who is told, and one that is open."""
+    opening = {
+        "id": "0b7c1e9a-5f0e-4c39-9b0e-1f2d3c4b5a69",
+        "organization": "harvest-food-bank",
+        "referral": "6f1f0f5e-2f1c-5a9e-8a55-0c1d2e3f4a5b",
+        "reason": says or "A complaint about a call that never came",
+        "by": {"organization": says or "exchange-operator", "user": "u"},
+        "opened_at": ago(minutes=20),
+        "ends_at": ago(minutes=-40),
+        "ended_at": None,
+        "open": True,
+    }
+    over = opening | {"ended_at": ago(minutes=5), "open": False}
+    wrong = form({"reason": says, "minutes": "61"}, {"reason": says or "Say why"})
+    return {
+        "break_glass.html": [
+            opened_models.listed(show, [opening, over], "open", wrong, LINKS),
+            opened_models.listed(show, [over], "", form({}), LINKS),
+            opened_models.listed(show, [], "step", form({}), LINKS),
+        ],
+        "break_glass_one.html": [opened_models.one(show, opening, referral("accepted", says))],
+    }
 
 
 def somebody(says: str) -> Principal:

@@ -178,7 +178,7 @@ UNFILTERED = {
 }
 TENANTS = re.compile(
     r"\b(?:from|join) (?:referral|hop|history|stream|inbox|parked|service_record|idempotency|audit_\w+|delivery"
-    r"|person_consent)\b"
+    r"|person_consent|break_glass)\b"
 )
 AGGREGATES = {
     "api.metrics",

@@ -254,6 +254,21 @@ def test_a_sender_is_told_nothing_sealed_on_its_topic(case: Case) -> None:
         assert not canaries(text) & {"own-note", "other-note", "the-submission", "outcome-note"}
 
 
+NOTES = {"need.note", "own-note", "other-note", "outcome-note", "detail"}
+
+
+@settings(max_examples=300, deadline=None)
+@given(cases(), st.sampled_from([CBO, PLAN, CLINIC, "hub"]))
+def test_what_an_operator_opens_is_no_more_than_the_organization_sees_and_no_note(
+    case: Case, organization: str
+) -> None:
+    view = views.opened(principal("operator", "operator"), organization, case.seen, UUID(int=9))
+    own = views.referral(principal(organization, VIEWERS.get(organization, "clinic")), case.seen)
+    assert (view is None) == (own is None)
+    theirs = canaries(msgspec.json.encode(own).decode())
+    assert canaries(msgspec.json.encode(view).decode()) <= theirs - NOTES
+
+
 def test_every_row_of_the_table_is_a_row_of_the_requirement() -> None:
     assert set(GRANTS) == {
         *("sender", "hub", "holder", "offered", "past", "withheld", "operator"),

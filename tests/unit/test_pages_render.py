@@ -7,6 +7,7 @@ from importlib import resources
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from api.pages import render
 from api.pages.text import LANGUAGES, Text
@@ -134,6 +135,17 @@ def test_the_script_is_short_and_the_stylesheet_light() -> None:
     folder = resources.files("api").joinpath("static")
     assert len(folder.joinpath("live.js").read_text(encoding="utf-8").splitlines()) <= 100
     assert len(folder.joinpath("pages.css").read_bytes()) < 20_000
+
+
+@pytest.mark.parametrize(("opened", "said"), [(0, False), (1, True), (3, True)])
+def test_an_organization_is_told_on_every_page_that_an_operator_opened_something(
+    opened: int, said: bool
+) -> None:
+    who = structs.replace(principal("clinic"), opened=opened)
+    model = pages_models.models()["clinic_list.html"][0]
+    html = render.html("clinic_list.html", Text(), render.frame(Text(), who), model)
+    assert ("The operator of the exchange opened" in html) == said
+    assert 'href="/break-glass"' not in html, "that page is not for everybody"
 
 
 def test_a_missing_name_is_an_error_and_not_an_empty_place() -> None:

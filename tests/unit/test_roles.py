@@ -13,19 +13,21 @@ EVERY = [(kind, role) for kind in T for role in roles.names(kind)]
 @pytest.mark.parametrize(("kind", "role"), EVERY)
 def test_a_role_holds_no_more_than_its_type(kind: T, role: str) -> None:
     held = roles.scopes(kind.value, role)
-    assert held and held <= {*SCOPES[kind], roles.AUDIT, roles.PEOPLE}
+    beside = {"auditor": {roles.AUDIT, roles.OPENINGS}, "admin": {roles.PEOPLE, roles.OPENINGS}}
+    beside["investigator"] = {roles.BREAK_GLASS, roles.OPENINGS}
+    assert held and held <= {*SCOPES[kind], *beside.get(role, ())}
     assert (roles.AUDIT in held) == (role == "auditor")
     assert (roles.PEOPLE in held) == (role == roles.ADMIN)
 
 
 @pytest.mark.parametrize("kind", T)
 def test_no_system_audits_or_manages_people(kind: T) -> None:
-    assert not {roles.AUDIT, roles.PEOPLE} & {*SCOPES[kind]}
+    assert not {roles.AUDIT, roles.PEOPLE, roles.BREAK_GLASS, roles.OPENINGS} & {*SCOPES[kind]}
 
 
 @pytest.mark.parametrize("kind", T)
 def test_an_auditor_reads_the_audit_and_nothing_else(kind: T) -> None:
-    assert roles.scopes(kind.value, "auditor") == {roles.AUDIT}
+    assert roles.scopes(kind.value, "auditor") == {roles.AUDIT, roles.OPENINGS}
 
 
 def test_an_analyst_changes_nothing() -> None:

@@ -15,6 +15,9 @@ AUDIT = "audit.read"
 """What an auditor's role has, and no system."""
 PEOPLE = "people.write"
 """What an admin's role has besides, and no system."""
+OPENS, TOLD = "break-glass", "break-glass.read"
+"""What an operator's investigator has; what those have who are told of a break-glass. No system has either."""
+BESIDE = frozenset({AUDIT, PEOPLE, OPENS, TOLD})
 MANAGED = S | CBO | HUB
 
 # Which scopes an organization of a type has at all (the one client of interfaces.md holds them all).
@@ -78,6 +81,10 @@ ROUTES: dict[str, Line] = {
     "GET /v1/persons/{id}/disclosures.csv": Line(
         S | HUB | OPERATOR, "disclosures.read", "person", "owner hub operator", also=AUDIT
     ),
+    "GET /v1/break-glass": Line(S | CBO | HUB | OPERATOR, TOLD),
+    "POST /v1/break-glass": Line(OPERATOR, OPENS),
+    "GET /v1/break-glass/{id}": Line(OPERATOR, OPENS, "opening", "opener"),
+    "DELETE /v1/break-glass/{id}": Line(OPERATOR, OPENS, "opening", "opener"),
     "POST /v1/screenings": Line(S, "screenings.write"),
     "GET /v1/contracts/{id}/measures": Line(ALL, "measures.read", "contract", "payer state operator"),
     "GET /v1/contracts/{id}/measures.csv": Line(ALL, "measures.read", "contract", "payer state operator"),
@@ -155,6 +162,10 @@ ROUTES: dict[str, Line] = {
     "POST /hub/links/{id}/{answer}": Line(HUB, "assignments.write", "link", "owner"),
     "GET /state": Line(STATE, "measures.read"),
     "GET /operator": Line(OPERATOR, "referrals.read"),
+    "GET /break-glass": Line(S | CBO | HUB | OPERATOR, TOLD),
+    "POST /break-glass": Line(OPERATOR, OPENS),
+    "GET /break-glass/{id}": Line(OPERATOR, OPENS, "opening", "opener"),
+    "POST /break-glass/{id}/end": Line(OPERATOR, OPENS, "opening", "opener"),
 }
 
 

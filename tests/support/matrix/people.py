@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from infra.passwords import hashed
 from tests.support.api import SECRET, Api
-from tests.support.matrix.declared import AUDIT, PEOPLE, SCOPES
-from tests.support.people import entered, joined, token_of, unhurried
+from tests.support.matrix.declared import BESIDE, PEOPLE, SCOPES
+from tests.support.people import enrolled, entered, joined, token_of, unhurried
 
 TOKENS = {
     "clinic-a": "clinic",
@@ -40,6 +40,7 @@ LOG_INS = (
     ("network", "staff"),
     ("state", "officer"),
     ("operator", "operator"),
+    ("operator", "investigator"),
 )
 NARROWED = ("clinic-a", "food-a", "golden-health-plan", "hub", "operator")
 
@@ -90,11 +91,13 @@ async def _log_in(api: Api, id: str, type: str, role: str) -> Who:
     async with api.http() as http:
         answer = await entered(http, email)
         assert answer.status_code == 303, answer.text
+        if role == "investigator":
+            await enrolled(http)
         cookie = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
         said: dict[str, Any] = (await http.get("/v1/me")).json()
         headers = {"Cookie": cookie, "X-CSRF-Token": await token_of(http)}
     scopes = frozenset(said["scopes"])
-    assert (said["organization"]["type"], scopes <= SCOPES[type] | {AUDIT, PEOPLE}) == (type, True), said
+    assert (said["organization"]["type"], scopes <= SCOPES[type] | BESIDE) == (type, True), said
     assert (PEOPLE in scopes) == (role == "admin")
     whole = scopes >= SCOPES[type]
     return Who(f"{id} {role}", headers, id, type, scopes, said["user"], whole, person=True)
