@@ -88,7 +88,6 @@ async def begun(request: Request, said: OpenBody, status: int) -> dict[str, Any]
     if row is None or views.kind_of(viewer, seen_of(row, context(request).vault)) is None:
         raise not_found()
     id = uuid4()
-
     principal.looks.add(Object("referral", str(said.referral_id)))
     principal.looks.add(Object("organization", said.organization))
     async with _deed(request, status, audit.Opened(id, reason)) as connection:
@@ -119,7 +118,6 @@ async def ended(request: Request, status: int) -> dict[str, Any]:
     principal, id = principal_of(request), referral_id(request)
     async with context(request).database.reading(principal) as connection:
         opening = await _own(connection, principal, id)
-
     async with _deed(request, status, audit.Opened(id, opening["reason"])) as connection:
         await connection.execute(SQL["end"], id, principal.organization, UUID(principal.user))
     return await _one(request, id)

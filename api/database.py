@@ -113,7 +113,7 @@ class Database:
 
     @asynccontextmanager
     async def keeping(self, principal: Principal) -> AsyncIterator[asyncpg.Connection]:
-        """The same for an organization's people, whom no rebuild touches: they are managed at any time."""
+        """The same for people and break-glass, which no rebuild touches: at any time."""
         async with self._session("api", "begin") as connection:
             await connection.fetchval(ASK_AS, principal.organization, principal.type)
             yield connection

@@ -1,7 +1,8 @@
 """What the API itself changes for a caller, on record in the very transaction that does it.
 
-Comes in: a request that changes people. Goes out: a connection in a transaction of the caller's. Must never commit a
-change without its record: where either fails there is neither, and the guard keeps the record of the refusal.
+Comes in: a request that changes people or a break-glass. Goes out: a connection in a transaction of the caller's.
+Must never commit a change without its record: where either fails there is neither, and the guard keeps the record of
+the refusal.
 """
 
 import asyncio
