@@ -104,6 +104,7 @@ class Api:
         self.broker = Broker()
         self.app: Starlette = Starlette()
         self.url = ""
+        self.keys: IntakeKeys
 
     async def __aenter__(self) -> "Api":
         postgres = EmbeddedPostgres(self._folder / "postgres", lambda _: None)
@@ -115,9 +116,9 @@ class Api:
         await migrate(self.url)
         await self._fill()
         writer = await self._stack.enter_async_context(await pool(self.url, "worker"))
-        keys = IntakeKeys(writer, vault(), plain=True)
-        await keys.look()
-        self.broker.exchange = Exchange(writer, vault(), opener=keys.opener)
+        self.keys = IntakeKeys(writer, vault(), plain=True)
+        await self.keys.look()
+        self.broker.exchange = Exchange(writer, vault(), opener=self.keys.opener)
         await self._offer()
         settings = Settings(database_url=self.url, kafka_bootstrap="127.0.0.1:1", vault_key=VAULT_KEY)
         self.app = build(settings, self.broker)
