@@ -60,7 +60,7 @@ async def test_what_the_api_publishes_cannot_be_read_by_the_broker(api: Api) -> 
 async def test_a_dead_letter_says_nothing_of_a_person_and_comes_back_as_it_was(api: Api) -> None:
     name = f"Canary{uuid4().hex}-Test".encode()
     record = Record(topics.RESPONSE, b"key", 0, b"\x00\x00\x00\x00\x01" + name, uuid4())
-    await api.keys.look()  # as every worker does again and again: another test may have ended the keys of this one
+    await api.keys.look()  # as every worker does, again and again: another test may have ended today's
     await api.broker.send([record])
     async with api.owner() as owner:
         (row,) = await owner.fetch("select * from dead_letter order by at desc limit 1")
