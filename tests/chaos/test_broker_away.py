@@ -13,7 +13,9 @@ from tests.support.rig import Rig
 pytestmark = [
     pytest.mark.real,
     # aiokafka leaves connections half open when the broker is away in the middle of a handshake
-    pytest.mark.filterwarnings("ignore:.*AIOKafkaConnection:pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:.*(AIOKafkaConnection|StreamWriter.__del__):pytest.PytestUnraisableExceptionWarning"
+    ),
 ]
 AWAY_S = 9.0
 LONG_S = 60.0  # beyond the client's own request timeout of 40 s: sends fail while others are on their way

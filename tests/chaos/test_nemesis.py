@@ -23,7 +23,9 @@ from tests.support.traffic import AWAY
 pytestmark = [
     pytest.mark.real,
     # aiokafka leaves connections half open when the broker dies in the middle of a handshake
-    pytest.mark.filterwarnings("ignore:.*AIOKafkaConnection:pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:.*(AIOKafkaConnection|StreamWriter.__del__):pytest.PytestUnraisableExceptionWarning"
+    ),
 ]
 TARGETS = ("worker", "relay", "timers", "api", "notify", "kafka", "postgres")
 AGAIN_S = 5.0  # the promise: after a kill -9 of the worker its lag falls again within

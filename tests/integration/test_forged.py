@@ -14,12 +14,13 @@ from api.routing import Route
 from infra import roles
 from referrals.words import OrganizationType
 from tests.support.api import ORGANIZATIONS, Api
-from tests.support.people import browser, joined, token_of, unhurried
+from tests.support.people import browser, enrolled, joined, token_of, unhurried
 
 SAFE = ("GET", "HEAD")
 CHANGING = [r for r in routes()[0] if r.method not in SAFE and r.action != "public"]
 OWN = "http://test"
 BROWSER = {"Origin": OWN, "Sec-Fetch-Site": "same-origin"}
+INVESTIGATOR = "investigator"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 Forged = dict[str, Any]
 
@@ -37,9 +38,11 @@ async def browsers(api: Api) -> AsyncIterator[dict[str, tuple[httpx.AsyncClient,
     async with AsyncExitStack() as stack:
         found = {}
         for organization, type in {type: id for id, type in ORGANIZATIONS.items()}.items():
-            role = roles.ADMIN if roles.known(OrganizationType(organization), roles.ADMIN) else None
-            email = await joined(api, type, role)
+            known = [r for r in (roles.ADMIN, INVESTIGATOR) if roles.known(OrganizationType(organization), r)]
+            email = await joined(api, type, known[0] if known else None)
             http = await stack.enter_async_context(browser(api, email))
+            if INVESTIGATOR in known:
+                await enrolled(http)  # who opens what is not theirs has a second step
             found[organization] = (http, await token_of(http))
         yield found
 

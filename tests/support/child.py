@@ -30,6 +30,9 @@ def running(child: Child, log: Path, more: Sequence[str] = ()) -> Iterator[subpr
         )
     try:
         yield process
+    except TimeoutError:
+        print(log.read_text(errors="replace")[-4000:])  # why it never answered
+        raise
     finally:
         process.send_signal(child.stop_signals[0][0])
         process.wait(60)
