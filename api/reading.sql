@@ -2,7 +2,7 @@
 -- Parameters of every list: organization, status, organization filter, updated after, position (created_at, id), limit.
 
 -- name: one
-select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral where id = $1
+select * from readable_referral where id = $1
 
 -- name: waits
 select exists (select from parked
@@ -17,7 +17,7 @@ select id, state, reviewed from referral where id = any ($1::uuid[])
 select decision from referral where id = $1
 
 -- name: list_sent
-select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral
+select * from readable_referral
 where sender = $1 -- seen by: sender
     and ($2::text is null or status = $2)
     and ($3::text is null or payer = $3 or recipients @> array[$3])
@@ -27,7 +27,7 @@ order by created_at desc, id
 limit $7
 
 -- name: list_covered
-select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral
+select * from readable_referral
 where (
         sender = $1 -- seen by: sender
         or payer = $1 -- seen by: payer
@@ -42,7 +42,7 @@ limit $7
 
 -- A CBO filters by what it may know: the status of its own turn, and the sender.
 -- name: list_received
-select r.state, r.sealed, r.outcome_sealed, key_of(r.sealed) as key, key_of(r.outcome_sealed) as outcome_key, r.reviewed, consents_of(r.person_key) as consents from referral r
+select r.* from readable_referral r
 where r.recipients @> array[$1::text] -- seen by: asked
     and ($2::text is null or $2 = (
         select h.status from hop h where h.referral_id = r.id and h.recipient = $1 order by h.number desc limit 1))
@@ -53,7 +53,7 @@ order by r.created_at desc, r.id
 limit $7
 
 -- name: list_reviewed
-select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral
+select * from readable_referral
 where (hub = $1 and reviewed) -- seen by: hub
     and ($2::text is null or status = $2)
     and ($3::text is null or sender = $3 or payer = $3 or recipients @> array[$3])
@@ -63,7 +63,7 @@ order by created_at desc, id
 limit $7
 
 -- name: list_all
-select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral
+select * from readable_referral
 where $1::text is not null -- seen by: any operator
     and ($2::text is null or status = $2)
     and ($3::text is null or sender = $3 or payer = $3 or recipients @> array[$3])

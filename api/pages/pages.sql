@@ -11,7 +11,7 @@ select max(updated_at) from progress
 
 -- A sender's own list: statuses ('{}' = all), a part of its own id, position (created_at, id), limit.
 -- name: sent
-select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral
+select * from readable_referral
 where sender = $1 -- seen by: sender
     and (cardinality($2::text[]) = 0 or status = any ($2))
     and ($3 = '' or position(lower($3) in lower(sender_referral_id)) > 0)
@@ -26,8 +26,8 @@ group by status
 
 -- An organization's inbox by the status of its own last turn; the most pressing first.
 -- name: waiting
-select r.state, r.sealed, r.outcome_sealed, key_of(r.sealed) as key, key_of(r.outcome_sealed) as outcome_key, r.reviewed, consents_of(r.person_key) as consents, h.due_at as place from hop h
-join referral r on r.id = h.referral_id
+select r.*, h.due_at as place from hop h
+join readable_referral r on r.id = h.referral_id
 where h.recipient = $1 -- seen by: asked
     and h.status = any ($2::text[])
     and not exists (
@@ -37,8 +37,8 @@ order by h.due_at, r.id
 limit $5
 
 -- name: answered
-select r.state, r.sealed, r.outcome_sealed, key_of(r.sealed) as key, key_of(r.outcome_sealed) as outcome_key, r.reviewed, consents_of(r.person_key) as consents, r.updated_at as place from hop h
-join referral r on r.id = h.referral_id
+select r.*, r.updated_at as place from hop h
+join readable_referral r on r.id = h.referral_id
 where h.recipient = $1 -- seen by: asked
     and h.status = any ($2::text[])
     and not exists (
@@ -58,7 +58,7 @@ group by status
 
 -- A plan's members in a period of receipt, newest first.
 -- name: members
-select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral
+select * from readable_referral
 where payer = $1 -- seen by: payer
     and contract = $2 and created_at >= $3 and created_at < $4
     and ($5::timestamptz is null or created_at < $5 or (created_at = $5 and id > $6::uuid))
@@ -66,11 +66,11 @@ order by created_at desc, id
 limit $7
 
 -- name: these
-select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral where id = any ($1::uuid[])
+select * from readable_referral where id = any ($1::uuid[])
 
 -- The hub's queue, longest waiting first.
 -- name: queue
-select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents from referral
+select * from readable_referral
 where (hub = $1 and reviewed) -- seen by: hub
     and status = any ($5::text[])
     and ($2::timestamptz is null or created_at > $2 or (created_at = $2 and id > $3::uuid))
@@ -79,8 +79,7 @@ limit $4
 
 -- What the hub has had in hand: under way or closed, the newest change first.
 -- name: followed
-select state, sealed, outcome_sealed, key_of(sealed) as key, key_of(outcome_sealed) as outcome_key, reviewed, consents_of(person_key) as consents, updated_at as place
-from referral
+select *, updated_at as place from readable_referral
 where (hub = $1 and reviewed) -- seen by: hub
     and status = any ($5::text[])
     and ($2::timestamptz is null or updated_at < $2 or (updated_at = $2 and id > $3::uuid))
