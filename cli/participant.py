@@ -177,7 +177,7 @@ async def _keys(exchange: Exchange, organization: str, public: bytes | None, url
 async def _webhook(exchange: Exchange, organization: str, url: str | None) -> str | None:
     connection = await _connect(exchange)
     try:
-        return await webhooks.set_webhook(connection, organization, url)
+        return await webhooks.set_webhook(connection, vault_of(exchange.settings), organization, url)
     finally:
         await connection.close()
 

@@ -26,5 +26,6 @@ delete from key_encryption_key k
 where k.id <> $1 and not exists (select from person_key p where p.kek = k.id)
     and not exists (select from intake_key i where i.kek = k.id)
     and not exists (select from second_factor f where f.kek = k.id)
+    and not exists (select from webhook_secret s where s.kek = k.id)
     and not exists (select from identity_provider p where p.kek = k.id)
 returning id

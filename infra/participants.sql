@@ -36,4 +36,11 @@ select client_id, scope from client where tenant = $1 and active and secret_hash
 delete from access_token where tenant = $1
 
 -- name: set_webhook
-update organization set webhook_url = $2, webhook_secret = $3 where id = $1
+update organization set webhook_url = $2 where id = $1
+
+-- name: keep_webhook_secret
+insert into webhook_secret (tenant, kek, secret) values ($1, $2, $3)
+on conflict (tenant) do update set kek = excluded.kek, secret = excluded.secret
+
+-- name: forget_webhook_secret
+delete from webhook_secret where tenant = $1

@@ -125,7 +125,7 @@ def notify(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
 
     async def deliver() -> None:
         async with await pool(url, "worker") as connections:
-            notifiers.append(Notifier(connections))
+            notifiers.append(Notifier(connections, vault_of(config)))
             await notifiers[-1].run()
 
     async def wake(stream: Any) -> None:

@@ -19,6 +19,9 @@ from standardwebhooks import Webhook
 from infra import crash_points
 from infra.audit.trail import Trail
 from infra.postgres import queries
+from infra.vault import kept
+from infra.vault.kms import Locked
+from infra.vault.vault import Vault
 from infra.waiting import woken
 from referrals import labels
 from stream_processors.disclosing import WITHDRAWN, About, about, may_leave, on_record
@@ -38,8 +41,9 @@ AWAY = frozenset({429, 500, 502, 503, 504})
 class Notifier:
     """Sends what is due; `wake` when something new was written, else it sweeps."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, vault: Vault) -> None:
         self._pool = pool
+        self._vault = vault
         self._woken = asyncio.Event()
         self._receivers = Receivers()
         self._trail = Trail("notify", uuid4(), datetime.now(UTC))
@@ -116,7 +120,7 @@ class Notifier:
     async def _send(self, client: httpx.AsyncClient, row: dict[str, Any]) -> None:
         answered, error = False, "the process ended"
         try:
-            answered, error = await _call(client, row)
+            answered, error = await _call(client, self._vault, row)
         finally:
             self._receivers.ended(row["recipient"], answered, time.monotonic(), random.random())
             self._woken.set()
@@ -135,10 +139,14 @@ class Notifier:
                 raise
 
 
-async def _call(client: httpx.AsyncClient, row: dict[str, Any]) -> tuple[bool, str]:
+async def _call(client: httpx.AsyncClient, vault: Vault, row: dict[str, Any]) -> tuple[bool, str]:
     """One attempt, bounded in time and in what is read: whether the receiver is there, and what is wrong or ''."""
     try:
-        body, headers = message(row, datetime.now(UTC))
+        secret = kept.opened(vault, row["kek"], row["secret"], kept.of_receiver(row["recipient"])).decode()
+    except Locked as error:  # ours to mend, no fault of the receiver's
+        return True, str(error)
+    try:
+        body, headers = message(row, secret, datetime.now(UTC))
         async with asyncio.timeout(TIMEOUT_S):
             async with client.stream("POST", row["webhook_url"], content=body, headers=headers) as answer:
                 await _drained(answer)
@@ -157,7 +165,7 @@ async def _drained(answer: httpx.Response) -> None:
             return
 
 
-def message(row: dict[str, Any], now: datetime) -> tuple[bytes, dict[str, str]]:
+def message(row: dict[str, Any], secret: str, now: datetime) -> tuple[bytes, dict[str, str]]:
     """The body and signed headers of one delivery; the id stays the same over every attempt."""
     said: About = row["about"]
     content: dict[str, Any] = {
@@ -168,7 +176,7 @@ def message(row: dict[str, Any], now: datetime) -> tuple[bytes, dict[str, str]]:
     if row["kind"] == "referral" and said.labels:
         content |= {"sensitivity": said.labels, "notice": labels.notice(said.labels)}
     body = msgspec.json.encode(content)
-    signature = Webhook(row["webhook_secret"]).sign(str(row["id"]), now, body.decode())
+    signature = Webhook(secret).sign(str(row["id"]), now, body.decode())
     return body, {
         "content-type": "application/json",
         "webhook-id": str(row["id"]),

@@ -2,8 +2,9 @@
 -- name: claim
 update delivery d set attempts = d.attempts + 1, next_attempt_at = now() + interval '60 seconds'
 from (
-    select due.id, o.webhook_url, o.webhook_secret
+    select due.id, o.webhook_url, s.kek, s.secret
     from organization o
+    left join webhook_secret s on s.tenant = o.id
     left join unnest($1::text[], $2::int[]) as known (id, room) on known.id = o.id
     cross join lateral (
         select x.id from delivery x
@@ -15,7 +16,7 @@ from (
 ) claimed
 where d.id = claimed.id
 returning d.id, d.recipient, d.kind, d.stream_id, d.version, d.type, d.status, d.at, d.attempts, claimed.webhook_url,
-    claimed.webhook_secret
+    claimed.kek, claimed.secret
 
 -- name: about
 select id, state, consents_of(person_key) as consents from referral where id = any ($1::uuid[])

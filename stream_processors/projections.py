@@ -135,6 +135,7 @@ NOT_PROJECTIONS: dict[str, str] = {
     "login_link": "the API's own",
     "login_flow": "the API's own",
     "identity_provider": "participants, kept by the operator",
+    "webhook_secret": "participants, kept by the operator",
     "second_factor": "the API's own",
     "provider_account": "the API's own",
     "access_token": "the API's own",

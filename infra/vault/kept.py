@@ -1,4 +1,4 @@
-"""Secrets that are used as they are, a device's and a provider's: wrapped by the key-encryption key, each for its row.
+"""Secrets used as they are, a device's, a provider's, a receiver's: wrapped by the key-encryption key, for their row.
 
 Comes in: a secret and whose it is. Goes out: what is stored, and the secret again. Must never open a secret that was
 moved to another row, nor send a provider's to an address that it was not registered with.
@@ -26,6 +26,11 @@ def of_device(user: UUID, tenant: str) -> bytes:
 def of_provider(tenant: str, issuer: str, client_id: str) -> bytes:
     """Whose a provider's secret is, and where alone it may be sent."""
     return msgspec.json.encode(("identity-provider", tenant, issuer, client_id))
+
+
+def of_receiver(tenant: str) -> bytes:
+    """Whose the secret is that signs an organization's webhooks."""
+    return msgspec.json.encode(("webhook", tenant))
 
 
 def opened(vault: Vault, kek: str | None, secret: bytes, whose: bytes) -> bytes:
@@ -71,4 +76,5 @@ def _secret(vault: Vault, kind: str, row: asyncpg.Record, whose: bytes) -> bytes
 KINDS: Mapping[str, Callable[[asyncpg.Record], bytes]] = {
     "device": lambda row: of_device(row["id"], row["tenant"]),
     "provider": lambda row: of_provider(row["id"], row["issuer"], row["client_id"]),
+    "receiver": lambda row: of_receiver(row["id"]),
 }

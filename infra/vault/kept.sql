@@ -1,7 +1,8 @@
--- Secrets of people and providers under the key-encryption key; as the owner. $2: only those still in the clear.
+-- Secrets of people, providers and receivers under the key-encryption key; as the owner. $2: only those still in the clear.
 
 -- name: in_the_clear
 select exists (select from second_factor where kek is null) or exists (select from identity_provider where kek is null)
+    or exists (select from webhook_secret where kek is null)
 
 -- name: devices
 select user_id as id, tenant, kek, secret from second_factor
@@ -16,3 +17,10 @@ where kek is null or (kek <> $1 and not $2) order by tenant for update
 
 -- name: seal_provider
 update identity_provider set kek = $2, client_secret = $3 where tenant = $1
+
+-- name: receivers
+select tenant as id, kek, secret from webhook_secret
+where kek is null or (kek <> $1 and not $2) order by tenant for update
+
+-- name: seal_receiver
+update webhook_secret set kek = $2, secret = $3 where tenant = $1

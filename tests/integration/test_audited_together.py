@@ -1,7 +1,6 @@
 """What is written and its record are one: neither a fact nor a notice without the audit's word of it."""
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import UUID
@@ -9,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from infra import webhooks
 from infra.audit.verify import prove
 from infra.postgres import pool
 from producers import envelope
@@ -18,6 +18,7 @@ from stream_processors.notify import Notifier
 from tests.support.api import Api
 from tests.support.referrals import body
 from tests.support.running import until
+from tests.support.vault import vault
 
 pytestmark = pytest.mark.real
 CLINIC = "clinic-a"
@@ -74,9 +75,7 @@ async def test_a_notice_is_on_record_before_it_leaves(api: Api) -> None:
         async with server, await pool(api.url, "worker") as connections:
             referral = await api.submitted(CLINIC)
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
-            secret = "whsec_" + base64.b64encode(b"synthetic-secret-synthetic").decode()
-            wants = "update organization set webhook_url = $1, webhook_secret = $2 where id = 'food-a'"
-            await owner.execute(wants, url, secret)
+            await webhooks.set_webhook(owner, vault(), "food-a", url)
             delivery = ids.event_id("food-a", "a notice")
             await owner.execute(
                 "insert into delivery (id, tenant, recipient, kind, stream_id, version, type, status, at,"
@@ -84,7 +83,7 @@ async def test_a_notice_is_on_record_before_it_leaves(api: Api) -> None:
                 " now(), now())",
                 *(delivery, CLINIC, UUID(referral["id"])),
             )
-            notifying = asyncio.create_task(Notifier(connections).run())
+            notifying = asyncio.create_task(Notifier(connections, vault()).run())
 
             async def arrived() -> bool:
                 done = "select delivered_at is not null from delivery where id = $1"

@@ -1,16 +1,17 @@
 """A webhook's receiver that points elsewhere: the exchange calls the address it was given, and no other."""
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
 
+from infra import webhooks
 from infra.postgres import pool
 from stream_processors.notify import Notifier
 from tests.support.api import Api
 from tests.support.running import until
+from tests.support.vault import vault
 
 pytestmark = pytest.mark.real
 DELIVERY = """
@@ -41,11 +42,9 @@ async def test_a_redirect_is_a_refusal_and_is_not_followed(api: Api) -> None:
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server, api.owner() as owner, await pool(api.url, "worker") as connections:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
-        secret = "whsec_" + base64.b64encode(b"synthetic-secret-synthetic").decode()
-        change = "update organization set webhook_url = $1, webhook_secret = $2 where id = 'food-a'"
-        await owner.execute(change, url, secret)
+        await webhooks.set_webhook(owner, vault(), "food-a", url)
         await owner.execute(DELIVERY, id)
-        notifying = asyncio.create_task(Notifier(connections).run())
+        notifying = asyncio.create_task(Notifier(connections, vault()).run())
 
         async def answered() -> bool:
             done = "select last_error is not null or delivered_at is not null from delivery where id = $1"

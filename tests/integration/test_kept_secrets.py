@@ -13,7 +13,7 @@ import pytest
 from api import totp
 from cli import person as command
 from cli.common import Exchange
-from infra import identity_providers, people
+from infra import identity_providers, people, webhooks
 from infra.identity_providers import Provider as Registered
 from infra.kafka import KafkaLogin
 from infra.settings import Settings
@@ -26,7 +26,7 @@ from tests.support.provider import CLIENT, Provider
 from tests.support.vault import KEK, VAULT_KEY, vault
 
 pytestmark = pytest.mark.real
-HOME = "clinic-a"
+HOME, RECEIVER = "clinic-a", "food-a"
 NEW = b"another key-encryption key here!"
 TABLES = """
 select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -91,13 +91,24 @@ def forms(secret: bytes) -> list[str]:
     return [*said, secret.decode()] if secret.isascii() else said
 
 
-async def test_a_copy_of_the_database_gives_no_code_and_no_providers_secret(api: Api) -> None:
+async def signing(owner: asyncpg.Connection) -> bytes:
+    """The secret that signs a receiver's webhooks."""
+    secret = await webhooks.set_webhook(owner, vault(), RECEIVER, "https://food-a.example.org/hook")
+    assert secret is not None
+    return secret.encode()
+
+
+async def test_a_copy_of_the_database_gives_no_code_and_nobodys_secret(api: Api) -> None:
     email = await joined(api, "operator", "operator")
     secret = await enrolled(api, email)
     async with api.owner() as owner:
+        receivers = await signing(owner)
         dump = await copied(owner)
-    assert email in dump and "second_factor" in dump and "identity_provider" in dump
-    for kept_secret in (secret, CLIENT[1].encode()):
+    assert email in dump and all(
+        table in dump for table in ("second_factor", "identity_provider", "webhook_secret")
+    )
+    key = base64.b64decode(receivers.removeprefix(b"whsec_"))
+    for kept_secret in (secret, CLIENT[1].encode(), receivers, key):
         assert [form for form in forms(kept_secret) if form in dump] == []
     assert VAULT_KEY not in dump and KEK.hex() not in dump
     assert (await by_code(api, email, secret)).status_code == 303, "and yet it serves"
@@ -144,9 +155,11 @@ async def test_a_new_key_takes_over_and_what_was_in_the_clear_is_sealed(api: Api
             "update second_factor set kek = null, secret = $2, last_step = 0 where user_id = $1", user, secret
         )
         await owner.execute("update identity_provider set kek = null, client_secret = $1", CLIENT[1].encode())
+        receivers = await signing(owner)
+        await owner.execute("update webhook_secret set kek = null, secret = $1", receivers)
     assert (await by_code(api, email, secret)).status_code == 503, "what is in the clear serves nobody"
     config = Settings(vault_key=VAULT_KEY)
-    assert (await kept.seal(api.url, config), await kept.seal(api.url, config)) == (2, 0)
+    assert (await kept.seal(api.url, config), await kept.seal(api.url, config)) == (3, 0)
     assert (await by_code(api, email, secret)).status_code == 303
     both = Vault(LocalKms([NEW, KEK], vault().random))
     where = Exchange(Settings(), api.url, KafkaLogin(bootstrap=""), "")
@@ -154,20 +167,34 @@ async def test_a_new_key_takes_over_and_what_was_in_the_clear_is_sealed(api: Api
     assert retired == [vault().kek]
     only = Vault(LocalKms([NEW], vault().random))
     async with api.owner() as owner:
-        assert await opens(owner, only, user) == (secret, CLIENT[1].encode())
+        assert await opens(owner, only, user) == (secret, CLIENT[1].encode(), receivers)
         with pytest.raises(Locked):
             await opens(owner, vault(), user)
     _, retired = await command._rewrap(where, Vault(LocalKms([KEK, NEW], vault().random)))
     assert retired == [only.kek]
 
 
-async def opens(owner: asyncpg.Connection, with_keys: Vault, user: UUID) -> tuple[bytes, bytes]:
+async def test_the_apis_role_does_not_read_what_signs_webhooks(api: Api) -> None:
+    async with api.owner() as owner:
+        await signing(owner)
+        for role in ("refex_api", "refex_relay", "refex_reader"):
+            async with owner.transaction():
+                await owner.execute(f"set local role {role}")
+                assert await owner.fetchval("select count(*) from organization") > 0, "and yet it reads"
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    async with owner.transaction():
+                        await owner.fetch("select * from webhook_secret")
+
+
+async def opens(owner: asyncpg.Connection, with_keys: Vault, user: UUID) -> tuple[bytes, bytes, bytes]:
     """What the stored secrets are to whoever has those keys."""
     device = await owner.fetchrow("select * from second_factor where user_id = $1", user)
     client = await owner.fetchrow("select * from identity_provider where tenant = $1", HOME)
-    assert device is not None and client is not None
+    hook = await owner.fetchrow("select * from webhook_secret where tenant = $1", RECEIVER)
+    assert device is not None and client is not None and hook is not None
     whose = kept.of_provider(HOME, client["issuer"], client["client_id"])
     return (
         kept.opened(with_keys, device["kek"], device["secret"], kept.of_device(user, device["tenant"])),
         kept.opened(with_keys, client["kek"], client["client_secret"], whose),
+        kept.opened(with_keys, hook["kek"], hook["secret"], kept.of_receiver(RECEIVER)),
     )

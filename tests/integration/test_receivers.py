@@ -11,10 +11,12 @@ from uuid import uuid4
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from infra import webhooks
 from infra.postgres import pool
 from stream_processors.notify import Notifier
 from stream_processors.receivers import ALTOGETHER, EACH
 from tests.support.api import Api
+from tests.support.vault import vault
 
 pytestmark = pytest.mark.real
 HANGS, WELL, GONE, FLOODS = "clinic-a", "clinic-b", "golden-health-plan", "valley-care-plan"
@@ -75,13 +77,9 @@ async def notifying(api: Api, *receivers: tuple[str, str]) -> AsyncIterator[Hook
     port = server.sockets[0].getsockname()[1]
     async with api.owner() as owner:
         for organization, path in receivers:
-            await owner.execute(
-                "update organization set webhook_url = $2, webhook_secret = 'whsec_c3ludGhldGlj' where id = $1",
-                organization,
-                f"http://127.0.0.1:{port}/{path}",
-            )
+            await webhooks.set_webhook(owner, vault(), organization, f"http://127.0.0.1:{port}/{path}")
     async with await pool(api.url, "worker") as connections:
-        running = asyncio.create_task(Notifier(connections).run())
+        running = asyncio.create_task(Notifier(connections, vault()).run())
         try:
             yield hook
             assert not running.done(), running

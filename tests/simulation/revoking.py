@@ -171,7 +171,7 @@ class Run:
             row = {"id": fact.envelope.event_id, "type": fact.type, "at": fact.envelope.at, "about": about}
             row |= {"kind": "referral", "stream_id": fact.stream_id, "version": fact.version}
             row |= {"status": fact.status}
-            sent, _ = message(row | {"webhook_secret": SECRET}, self.now)
+            sent, _ = message(row, SECRET, self.now)
             late = self.revoked and organization != CLINIC and fact.type not in STOPS
             yield Left("webhook", organization, b"Canary" if late else sent)
 

@@ -5,9 +5,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+from infra import webhooks
 from infra.postgres import pool
 from stream_processors.notify import Notifier
 from tests.support.api import Api
+from tests.support.vault import vault
 
 
 @asynccontextmanager
@@ -27,11 +29,10 @@ async def hearing(api: Api, forbidden: Iterable[str]) -> AsyncIterator[Counter[s
     server = await asyncio.start_server(take, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
     async with api.owner() as owner:
-        change = "update organization set webhook_url = $1, webhook_secret = 'whsec_c3ludGhldGlj'"
-        change += " where id like 'food-%'"
-        await owner.execute(change, url)
+        for organization in ("food-a", "food-b"):
+            await webhooks.set_webhook(owner, vault(), organization, url)
     async with server, await pool(api.url, "worker") as connections:
-        running = asyncio.create_task(Notifier(connections).run())
+        running = asyncio.create_task(Notifier(connections, vault()).run())
         try:
             yield heard
         finally:

@@ -115,8 +115,7 @@ def channels(given: list[str], domain: str) -> dict[str, tuple[Any, Any]]:
     assert stub is not None and plan is not None
     row = {"type": "hop-accepted", "at": NOW, "kind": "referral", "stream_id": UUID(int=7), "version": 3}
     row |= {"status": "accepted", "about": About(found.state), "id": UUID(int=9)}
-    row |= {"webhook_secret": SECRET}
-    hook = msgspec.json.decode(message(row, NOW)[0])
+    hook = msgspec.json.decode(message(row, SECRET, NOW)[0])
     task = fhir_labels.marked({"resourceType": "Task"}, view["sensitivity"])
     back = fhir_labels.sensitivity(_resource(task))
     told = [e["valueString"] for e in task.get("extension", ()) if e["url"] == fhir_labels.NOTICE_URL]

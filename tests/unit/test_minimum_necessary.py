@@ -194,7 +194,7 @@ def channels(case: Case, organization: str) -> dict[str, str]:
         "version": 3,
     }
     notice |= {"status": str(case.seen.state.status), "about": About(case.seen.state), "id": UUID(int=9)}
-    found = {"webhook": message(notice | {"webhook_secret": SECRET}, NOW)[0].decode()}
+    found = {"webhook": message(notice, SECRET, NOW)[0].decode()}
     counted = measures.Counted(case.seen.state.id, NOW, True, False, 1.0)
     found["csv"] = tables.written(doors.COLUMNS, [doors._columns(counted, {})])
     if view is None or kind is None:
