@@ -12,8 +12,8 @@ select s.tenant, s.user_id, s.csrf, s.last_seen_at, s.expires_at, u.role, u.emai
 from session s
 join app_user u on u.id = s.user_id
 join organization o on o.id = s.tenant
-where s.token_sha256 = $1 and s.expires_at > $2 and s.last_seen_at > $3 and not s.pending and s.role = u.role
-    and u.active and o.active
+where s.token_sha256 = $1 and s.expires_at > $2 and s.last_seen_at > $3 and not s.pending
+    and s.generation = u.generation and u.active and o.active
 
 -- name: touch_session
 update session set last_seen_at = $2 where token_sha256 = $1

@@ -26,7 +26,8 @@ from infra.vault import kept
 
 SQL = queries("api", "logins.sql")
 LONGEST = 254
-_HASHING = asyncio.Semaphore(2)
+HASHING = asyncio.Semaphore(2)
+"""As many passwords are checked at once."""
 
 
 async def by_password(request: Request, email: str, password: str) -> Begun | None:
@@ -36,7 +37,7 @@ async def by_password(request: Request, email: str, password: str) -> Begun | No
         return None
     async with context(request).database.own() as connection:
         user = await connection.fetchrow(SQL["user"], email)
-    async with _HASHING:
+    async with HASHING:
         stored = user["password_hash"] if user else _nobodys_hash()
         right = await asyncio.to_thread(passwords.verify_password, stored, password)
     if user is None:
@@ -84,7 +85,9 @@ async def by_code(request: Request, csrf: str, given: str) -> Begun | None:
     waiting = await awaited(request)
     if waiting is None or not secrets.compare_digest(csrf.encode(), waiting["csrf"].encode()):
         raise Problem("csrf")
-    person = Person(waiting["user_id"], waiting["tenant"], waiting["type"], waiting["role"])
+    person = Person(
+        waiting["user_id"], waiting["tenant"], waiting["type"], waiting["role"], waiting["generation"]
+    )
     acting(request, person)
     context(request).limits.codes.check(str(person.id))
     step = _step(request, person, waiting, given)
@@ -111,10 +114,13 @@ async def confirm(request: Request, principal: Principal, given: str) -> Begun |
     """A right code proves that the device has the secret: from now on codes are asked; sessions begin anew."""
     context(request).limits.codes.check(principal.user)
     now = datetime.now(UTC)
-    person = Person(UUID(principal.user), principal.organization, principal.type, principal.role or "")
     async with context(request).database.own() as connection:
-        row = await connection.fetchrow(SQL["factor"], person.id)
-        step = _step(request, person, row, given) if row else None
+        row = await connection.fetchrow(SQL["factor"], UUID(principal.user))
+        if row is None:
+            return None
+        own = (UUID(principal.user), principal.organization, principal.type, principal.role or "")
+        person = Person(*own, row["generation"])
+        step = _step(request, person, row, given)
         if step is None or not affected(
             await connection.execute(SQL["confirm_factor"], person.id, now, step)
         ):

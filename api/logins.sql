@@ -1,5 +1,5 @@
 -- name: user
-select id, tenant, role, password_hash, type, second_step from may_log_in where lower(email) = lower($1)
+select id, tenant, role, password_hash, type, second_step, generation from may_log_in where lower(email) = lower($1)
 
 -- name: ask_link
 insert into login_link (id, tenant, user_id, language, asked_at, next_at)
@@ -10,7 +10,7 @@ from (select 1) always left join may_log_in u on lower(u.email) = lower($2)
 update login_link l set used_at = $2
 from may_log_in u
 where l.token_sha256 = $1 and l.used_at is null and l.expires_at > $2 and u.id = l.user_id
-returning u.id, u.tenant, u.role, u.type, u.second_step
+returning u.id, u.tenant, u.role, u.type, u.second_step, u.generation
 
 -- name: end_links
 update login_link set used_at = $2 where user_id = $1 and used_at is null and token_sha256 is not null
@@ -19,7 +19,8 @@ update login_link set used_at = $2 where user_id = $1 and used_at is null and to
 update second_factor set last_step = $2 where user_id = $1 and last_step < $2
 
 -- name: factor
-select confirmed_at is not null as confirmed, kek, secret, last_step from second_factor where user_id = $1
+select f.confirmed_at is not null as confirmed, f.kek, f.secret, f.last_step, u.generation
+from second_factor f join app_user u on u.id = f.user_id where f.user_id = $1
 
 -- A secret that was confirmed is replaced by nobody but whoever resets the person.
 -- name: new_factor

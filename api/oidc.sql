@@ -16,7 +16,7 @@ delete from login_flow where state_sha256 = $1 and browser_sha256 = $2 and expir
 returning tenant, nonce, verifier, following
 
 -- name: user
-select id, tenant, role, type, second_step from may_log_in where tenant = $1 and lower(email) = lower($2)
+select id, tenant, role, type, second_step, generation from may_log_in where tenant = $1 and lower(email) = lower($2)
 
 -- The first account of a provider that logs a person in is theirs; nobody else's, and no other theirs.
 -- name: bind

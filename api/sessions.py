@@ -25,18 +25,20 @@ CODE = timedelta(minutes=5)
 
 
 class Person(NamedTuple):
-    """Who proved who they are; `second_step`: a code is still to come."""
+    """Who proved who they are; `generation`: of what they may do and the password, when they were looked up;
+    `second_step`: a code is still to come."""
 
     id: UUID
     organization: str
     type: str
     role: str
+    generation: int
     second_step: bool = False
 
     @classmethod
     def of(cls, row: asyncpg.Record) -> "Person":
         """A row of the statements that find somebody who may log in."""
-        return cls(row["id"], row["tenant"], row["type"], row["role"], row["second_step"])
+        return cls(row["id"], row["tenant"], row["type"], row["role"], row["generation"], row["second_step"])
 
 
 class Begun(NamedTuple):
@@ -66,7 +68,7 @@ async def begin(request: Request, person: Person) -> Begun:
             hashed(token),
             person.organization,
             person.id,
-            person.role,
+            person.generation,
             secrets.token_urlsafe(24),
             now,
             now + (CODE if person.second_step else SESSION),

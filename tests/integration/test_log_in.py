@@ -1,5 +1,6 @@
 """People log in: sessions that begin anew, roles, idle log-off, quotas, and all of it on record."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ import asyncpg
 import httpx
 import pytest
 
+from api import logins
 from api.limits import Buckets, Limits
 from infra import people
 from infra.audit import records
@@ -93,6 +95,22 @@ async def test_a_change_of_role_ends_the_session_even_one_made_by_hand(api: Api,
         async with api.owner() as owner:
             await CHANGES[change](owner, email)
         assert (await http.get("/v1/me")).status_code == 401
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_a_log_in_that_was_under_way_lets_nobody_in_either(api: Api, change: str) -> None:
+    """The password is still being checked when the person is changed: what was looked up is not so any more."""
+    email = await joined(api, "clinic-a")
+    async with api.http() as http, api.owner() as owner:
+        async with logins.HASHING, logins.HASHING:
+            under_way = asyncio.create_task(entered(http, email))
+            await asyncio.sleep(0.3)
+            await CHANGES[change](owner, email)
+            assert not under_way.done()
+        await under_way
+        assert (await http.get("/v1/me")).status_code == 401
+        await owner.execute("update app_user set active = true where email = $1", email)
+        assert (await http.get("/v1/me")).status_code == 401, "nor when they may log in again"
 
 
 async def test_a_role_that_nobody_knows_opens_nothing(api: Api) -> None:
