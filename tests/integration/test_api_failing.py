@@ -98,21 +98,19 @@ async def test_a_broker_that_hangs_is_503_within_five_seconds(
         assert time.monotonic() - started < 5
 
 
-@pytest.mark.parametrize("path", ["/v1/me", "/v1/referrals", "/v1/referrals/x", "/readyz", "/fhir/Task/x"])
-async def test_postgres_frozen_is_503_within_five_seconds(api: Api, url: str, path: str) -> None:
+async def test_postgres_frozen_is_503_within_five_seconds(api: Api, url: str) -> None:
+    paths = ["/v1/me", "/v1/referrals", "/v1/referrals/x", "/readyz", "/fhir/Task/x"]
+    asks = {"grant_type": "client_credentials"}
     async with client(api, url, "clinic-a") as http:
         assert (await http.get("/v1/me")).status_code == 200
         api.pause_postgres(True)
         try:
             started = time.monotonic()
-            got = await http.get(path)
-            assert got.status_code == 503
-            assert time.monotonic() - started < 5
-            assert "retry-after" in got.headers
-            token = await http.post(
-                "/oauth/token", data={"grant_type": "client_credentials"}, auth=("a", "b")
-            )
-            assert token.status_code == 503
+            token = http.post("/oauth/token", data=asks, auth=("a", "b"))
+            said = await asyncio.gather(*map(http.get, paths), token)
+            assert time.monotonic() - started < 5, "the slowest of them"
+            assert [got.status_code for got in said] == [503] * len(said)
+            assert all("retry-after" in got.headers for got in said[: len(paths)])
             assert (await http.get("/livez")).status_code == 200
         finally:
             api.pause_postgres(False)

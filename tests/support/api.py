@@ -53,6 +53,7 @@ ORGANIZATIONS = {
     "operator": "operator",
 }
 PASSWORD = "synthetic-password"
+HASH = passwords.hash_password(PASSWORD)
 SECRET = "synthetic-secret"
 
 
@@ -155,7 +156,7 @@ class Api:
                     id,
                     f"staff@{id}.example.org",
                     "Staff",
-                    passwords.hash_password(PASSWORD),
+                    HASH,
                 )
             for topic in topics.consumed():
                 await owner.execute(

@@ -15,10 +15,8 @@ import httpx
 
 from api import totp
 from api.limits import Buckets
-from infra import passwords, people
-from tests.support.api import PASSWORD, Api
-
-_HASH = passwords.hash_password(PASSWORD)
+from infra import people
+from tests.support.api import HASH, PASSWORD, Api
 
 
 async def joined(api: Api, organization: str, role: str | None = None) -> str:
@@ -26,7 +24,7 @@ async def joined(api: Api, organization: str, role: str | None = None) -> str:
     email = f"{role}-{uuid4().hex[:8]}@{organization}.example.org"
     async with api.owner() as owner:
         await people.add(owner, organization, email, None, role)
-        await owner.execute("update app_user set password_hash = $2 where email = $1", email, _HASH)
+        await owner.execute("update app_user set password_hash = $2 where email = $1", email, HASH)
     return email
 
 
