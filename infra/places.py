@@ -1,18 +1,24 @@
 """ZIP codes with their centre, county and time zone, from the zipcodes package; read once per process.
 
-Goes out: postal code -> Place, postal code -> time zone. Must never be asked for a person, only for places.
+Goes out: postal code -> Place, postal code -> time zone; and a file of them among the caches, so that a process that
+begins again after a failure has them at once. Must never be asked for a person, only for places.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from sys import intern
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
+from infra.settings import settings
 from referrals.directory import Place, county_key
 
 HOME_ZONE = "America/Los_Angeles"
@@ -46,18 +52,45 @@ def zone(postal_code: str) -> ZoneInfo:
 
 @cache
 def _known() -> _Known:
-    """Asked of a process that ends: in the one that asks, the package keeps 60 MiB of its own for good."""
-    path = os.pathsep.join(filter(None, sys.path))
-    command = [sys.executable, "-m", "infra.places"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path}, check=True)
     known = _Known({}, {})
     decode = msgspec.json.Decoder(_Row).decode
-    for row in map(decode, done.stdout.splitlines()):
+    for row in map(decode, _rows().splitlines()):
         known.zones[row.zip_code] = intern(row.timezone)
         latitude, longitude = float(row.lat or 0), float(row.long or 0)
         if latitude or longitude:  # those of the forces abroad are given as 0, 0
             known.places[row.zip_code] = Place(latitude, longitude, intern(county_key(row.county)))
     return known
+
+
+def _rows() -> bytes:
+    """As another process has kept them, else asked for and kept; asked for also where there is no folder for it."""
+    with contextlib.suppress(OSError, RuntimeError):
+        return _kept().read_bytes()
+    rows = _asked()
+    with contextlib.suppress(OSError, RuntimeError):
+        kept = _kept()
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=kept.parent
+        ) as made:  # whole, also on disk, before it has its name
+            made.write(rows)
+            made.flush()
+            os.fsync(made.fileno())
+            os.link(made.name, kept)
+    return rows
+
+
+def _kept() -> Path:
+    """Raises RuntimeError for who has no home."""
+    return settings().cache_path / f"places-{version('zipcodes')}.jsonl"
+
+
+def _asked() -> bytes:
+    """Of a process that ends: in the one that asks, the package keeps 60 MiB of its own for good."""
+    path = os.pathsep.join(filter(None, sys.path))
+    command = [sys.executable, "-m", "infra.places"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path}, check=True)
+    return done.stdout
 
 
 def _said() -> bytes:

@@ -91,7 +91,7 @@ def exchange(app: faust.App, config: Settings, login: kafka.KafkaLogin) -> None:
     marks = config.data_path / "faust"
 
     async def consume() -> None:
-        places()
+        await asyncio.to_thread(places)
         heap.settle()
         async with await pool(url, "worker") as connections:
             limits = Limits(config.poison_in_row, config.poison_share)

@@ -70,9 +70,10 @@ async def extra_worker(rig: Rig, slot: int, how: signal.Signals) -> AsyncIterato
     try:
         yield
         assert process.poll() is None, f"it ended by itself: {log.read_text()[-2000:]}"
+        started = log.stat().st_size > 0  # before it says anything, a SIGTERM is the end like any other
         process.send_signal(how)
         code = await asyncio.to_thread(process.wait, STOPS_S)
-        assert code == (0 if how is signal.SIGTERM else -how), log.read_text()[-2000:]
+        assert code == (0 if started and how is signal.SIGTERM else -how), log.read_text()[-2000:]
     finally:
         if process.poll() is None:
             process.kill()
@@ -84,14 +85,15 @@ async def storm(rig: Rig, rate: float, changes: int) -> float:
     watch = Stillness(rig)
     async with rig.traffic(rate):
         watching = asyncio.create_task(watch.watch())
-        for number in range(changes // 2):
-            how = signal.SIGTERM if number % 2 else signal.SIGKILL
-            async with extra_worker(
-                rig, 10 + number, how
-            ):  # each a member of its own: the group is shared out anew
+        try:
+            for number in range(changes // 2):
+                how = signal.SIGTERM if number % 2 else signal.SIGKILL
+                # each a member of its own: the group is shared out anew
+                async with extra_worker(rig, 10 + number, how):
+                    await asyncio.sleep(EACH_S)
                 await asyncio.sleep(EACH_S)
-            await asyncio.sleep(EACH_S)
-        watching.cancel()
+        finally:
+            watching.cancel()
     rig.tell("storm", changes=changes, longest_still=round(watch.longest, 1))
     return watch.longest
 
