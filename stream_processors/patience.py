@@ -9,6 +9,7 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
 
 import asyncpg
 import structlog
@@ -25,6 +26,8 @@ WELL_S = 10.0
 STATEMENT_S = 60.0
 FROZEN_S = 60.0  # a holder that has not asked anything for so long: then another takes its place
 HOLDS_NO_LONGER = f"set idle_session_timeout = '{FROZEN_S:.0f}s'"
+SPEAKS_S = FROZEN_S / 4  # a holder that waits for something else is heard of so often
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -64,3 +67,18 @@ async def held(url: str, part: str, lock: str, *numbers: int) -> AsyncIterator[a
         yield connection if await connection.fetchval(lock, *numbers) else None
     finally:
         await connection.close(timeout=2)
+
+
+async def meanwhile(connection: asyncpg.Connection, waiting: Awaitable[T]) -> T:
+    """Wait for what is not Postgres, by whom the holder of a lock is heard all the while: else it counts as frozen.
+
+    A session that is lost is none of this; the next statement says so.
+    """
+    task = asyncio.ensure_future(waiting)
+    try:
+        while not (await asyncio.wait({task}, timeout=SPEAKS_S))[0]:
+            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await connection.execute(HOLDS_NO_LONGER)
+        return task.result()
+    finally:
+        task.cancel()

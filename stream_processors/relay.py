@@ -6,6 +6,7 @@ dead-letter. The position moves only after the broker has everything (reliabilit
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from referrals import labels
 from referrals.ids import LANES, partition
 from stream_processors import metrics
 from stream_processors.outbox import HEADER, Out, outputs
-from stream_processors.patience import IDLE_S, again_and_again, held
+from stream_processors.patience import IDLE_S, again_and_again, held, meanwhile
 from stream_processors.store import columns
 from stream_processors.tail import Published, tail
 
@@ -56,7 +57,7 @@ class Relay:
                 return
             crash_points.here("relay.held")
             await connection.add_listener(CHANNEL, lambda *_: self._wake.set())
-            async with _producer(self._login) as producer:
+            async with _producer(self._login, connection) as producer:
                 ends = {
                     (r["topic"], r["partition"]): r["end_offset"]
                     for r in await connection.fetch(SQL["ends"], self._group)
@@ -82,17 +83,17 @@ class Relay:
         crash_points.here("relay.selected")
         readers = frozenset(r["id"] for r in await connection.fetch(SQL["feedback_readers"]))
         said = await _labels(connection, rows, readers)
-        sent = [
-            await _send(producer, row["lane"], row["lane_seq"], out)
+        dead = {row["stream_id"]: found for row in rows if (found := await self._dead(connection, row))}
+        leaving = (
+            (row["lane"], row["lane_seq"], out)
             for row in rows
-            for out in outputs(
-                dict(row), readers, await self._dead(connection, row), said.get(row["stream_id"], ())
-            )
+            for out in outputs(dict(row), readers, dead.get(row["stream_id"]), said.get(row["stream_id"], ()))
             if (out.topic, row["lane"], row["lane_seq"]) not in published
-        ]
+        )
+        sent = await meanwhile(connection, _enqueued(producer, leaving))
         crash_points.here("relay.enqueued")
         ends: dict[tuple[str, int], int] = {}
-        for done in await asyncio.gather(*sent):
+        for done in await meanwhile(connection, asyncio.gather(*sent)):
             place = (done.topic, done.partition)
             ends[place] = max(ends.get(place, 0), done.offset + 1)
         crash_points.here("relay.published")
@@ -130,8 +131,8 @@ async def _labels(
 
 
 @contextlib.asynccontextmanager
-async def _producer(login: KafkaLogin) -> Any:
-    """Ends when all that was sent has arrived or failed, however long the broker is away.
+async def _producer(login: KafkaLogin, connection: asyncpg.Connection) -> AsyncIterator[AIOKafkaProducer]:
+    """Ends when all that was sent has arrived or failed, however long the broker is away; the lock is held until then.
 
     Else it would arrive behind the next session's tail scan, and be there twice. Only a process that ends waits less.
     """
@@ -153,7 +154,12 @@ async def _producer(login: KafkaLogin) -> Any:
     finally:
         with contextlib.suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(patience):
-                await producer.stop()
+                await meanwhile(connection, producer.stop())
+
+
+async def _enqueued(producer: AIOKafkaProducer, wanted: Iterable[tuple[int, int, Out]]) -> list[Any]:
+    """What is on its way then, made ready one by one; waits where the broker takes no more."""
+    return [await _send(producer, lane, lane_seq, out) for lane, lane_seq, out in wanted]
 
 
 async def _send(producer: AIOKafkaProducer, lane: int, lane_seq: int, out: Out) -> Any:

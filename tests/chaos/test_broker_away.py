@@ -7,7 +7,8 @@ import signal
 import pytest
 
 from avro_schemas import topics
-from stream_processors import relay
+from stream_processors import patience, relay
+from stream_processors.patience import held
 from tests.support.rig import Rig
 
 pytestmark = [
@@ -18,6 +19,9 @@ pytestmark = [
     ),
 ]
 AWAY_S = 9.0
+NOBODYS = 99
+"""A lane group that no relay has."""
+HELD = "select count(*) from pg_locks where locktype = 'advisory' and objid = $1 and pid = pg_backend_pid()"
 LONG_S = 60.0  # beyond the client's own request timeout of 40 s: sends fail while others are on their way
 
 
@@ -25,18 +29,29 @@ class Lost(Exception):
     """What may end a relay's session while facts are on their way."""
 
 
-async def test_core_a_relay_that_begins_anew_has_nothing_on_its_way(core: Rig) -> None:
-    """Else a fact arrives after the next session has looked what is there already, and is published twice."""
+async def test_core_a_relay_that_begins_anew_has_nothing_on_its_way(
+    core: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a fact arrives after the next session has looked what is there already, and is published twice.
+
+    Nor does another begin meanwhile: who waits for the broker is not taken for frozen and keeps its lock.
+    """
+    monkeypatch.setattr(patience, "HOLDS_NO_LONGER", f"set idle_session_timeout = '{AWAY_S / 3:.0f}s'")
+    monkeypatch.setattr(patience, "SPEAKS_S", AWAY_S / 9)
     topic, broker = topics.feedback("riverside-clinic"), core.exchange.pids["kafka"]
-    with pytest.raises(Lost):
-        async with relay._producer(core.exchange.kafka_login()) as producer:
-            await producer.send_and_wait(topic, b"first", partition=0)
-            os.kill(broker, signal.SIGSTOP)
-            asyncio.get_running_loop().call_later(AWAY_S, os.kill, broker, signal.SIGCONT)
-            sent = await producer.send(topic, b"second", partition=0)
-            raise Lost
-    assert sent.done(), "it would arrive behind the next tail scan"
-    assert sent.result().offset > 0
+    login, url = core.exchange.kafka_login(), core.exchange.content["database_url"]
+    async with held(url, "relay", relay.SQL["try_lock"], NOBODYS) as connection:
+        assert connection is not None
+        with pytest.raises(Lost):
+            async with relay._producer(login, connection) as producer:
+                await producer.send_and_wait(topic, b"first", partition=0)
+                os.kill(broker, signal.SIGSTOP)
+                asyncio.get_running_loop().call_later(AWAY_S, os.kill, broker, signal.SIGCONT)
+                sent = await producer.send(topic, b"second", partition=0)
+                raise Lost
+        assert sent.done(), "it would arrive behind the next tail scan"
+        assert sent.result().offset > 0
+        assert await connection.fetchval(HELD, NOBODYS) == 1, "another would have looked before it arrived"
 
 
 @pytest.mark.long

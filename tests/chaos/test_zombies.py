@@ -18,6 +18,7 @@ from tests.support.traffic import AWAY
 
 pytestmark = pytest.mark.real
 SESSION_S = 10.0
+STARTED_S = 6.0  # a worker that was killed is there again, with its orders
 TAKEN_OVER_S = 30.0  # after the pause began: session, rebalance, and what the zombie had locked
 PAUSES = int(os.environ.get("CHAOS_PAUSES", "20"))
 WHERE = ("batch.saved", "inbox.read", "batch.begun", "batch.moved", "inbox.applied", "relay.selected")
@@ -25,10 +26,16 @@ WHERE = ("batch.saved", "inbox.read", "batch.begun", "batch.moved", "inbox.appli
 
 async def zombie(rig: Rig, point: str) -> int:
     """A worker that has just stopped itself at that point; no other is told to."""
-    slot = rig.random.randrange(len(rig.exchange.pids["workers"]))
+    workers = rig.exchange.pids["workers"]
+    slot = rig.random.randrange(len(workers))
     before = len(rig.stopped())
     rig.order({point: rig.random.randint(3, 9)}, ":stop")
-    os.kill(rig.exchange.pids["workers"][slot], signal.SIGKILL)
+    os.kill(workers[slot], signal.SIGKILL)
+    if point.startswith("relay."):  # the others have the locks now, and let go of them only when they end
+        await asyncio.sleep(STARTED_S)
+        rig.order({})
+        for other in (pid for n, pid in enumerate(workers) if n != slot):
+            os.kill(other, signal.SIGKILL)
 
     async def stopped() -> bool:
         return len(rig.stopped()) > before
