@@ -17,7 +17,8 @@ from tests.support.rig import Rig
 from tests.support.traffic import AWAY
 
 pytestmark = pytest.mark.real
-EACH_S = 5.0
+FASTER_S, SLOWER_S = 5.0, 14.0
+"""Than the 10 s after which the group forgets a worker that is gone."""
 STILL_S = 30.0
 STOPS_S = 20.0
 
@@ -80,8 +81,8 @@ async def extra_worker(rig: Rig, slot: int, how: signal.Signals) -> AsyncIterato
             process.wait()
 
 
-async def storm(rig: Rig, rate: float, changes: int) -> float:
-    """Workers come and go, one change every few seconds; the longest stand still."""
+async def storm(rig: Rig, rate: float, changes: int, every_s: float) -> float:
+    """Workers come and go, one change every so many seconds; the longest stand still."""
     watch = Stillness(rig)
     async with rig.traffic(rate):
         watching = asyncio.create_task(watch.watch())
@@ -90,20 +91,23 @@ async def storm(rig: Rig, rate: float, changes: int) -> float:
                 how = signal.SIGTERM if number % 2 else signal.SIGKILL
                 # each a member of its own: the group is shared out anew
                 async with extra_worker(rig, 10 + number, how):
-                    await asyncio.sleep(EACH_S)
-                await asyncio.sleep(EACH_S)
+                    await asyncio.sleep(every_s)
+                await asyncio.sleep(every_s)
         finally:
             watching.cancel()
-    rig.tell("storm", changes=changes, longest_still=round(watch.longest, 1))
+    rig.tell("storm", changes=changes, every_s=every_s, longest_still=round(watch.longest, 1))
     return watch.longest
 
 
 async def test_core_workers_that_come_and_go_leave_nothing_behind(core: Rig) -> None:
-    assert await storm(core, rate=60, changes=2) < STILL_S
+    await storm(core, 60, 2, FASTER_S)
     await core.verdict("storm-core")
 
 
 @pytest.mark.long
 async def test_whole_storm_of_three_minutes(whole: Rig) -> None:
-    assert await storm(whole, rate=100, changes=36) < STILL_S
+    """Faster than a session of the group, partitions may wait for members that are gone; slower, they go on."""
+    await storm(whole, 100, 36, FASTER_S)
+    await whole.settled()
+    assert await storm(whole, 100, 8, SLOWER_S) < STILL_S
     await whole.verdict("storm")
