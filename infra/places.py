@@ -70,9 +70,8 @@ def _rows() -> bytes:
     with contextlib.suppress(OSError, RuntimeError):
         kept = _kept()
         kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=kept.parent
-        ) as made:  # whole, also on disk, before it has its name
+        # whole, also on disk, before it has its name
+        with tempfile.NamedTemporaryFile(dir=kept.parent) as made:
             made.write(rows)
             made.flush()
             os.fsync(made.fileno())
