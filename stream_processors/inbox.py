@@ -22,17 +22,17 @@ from avro_schemas import topics
 from infra import crash_points
 from infra.kafka import KafkaLogin
 from stream_processors import markers, metrics
+from stream_processors.batch_size import BatchSize
 from stream_processors.exchange import Applied, is_transient
 from stream_processors.membership import Membership, member
 from stream_processors.patience import may_pass
 from stream_processors.poison import Limits, PoisonGuard
 from stream_processors.progress import Stopped, overtaken, released, starting_offsets, stop
-from stream_processors.runs import Consumed, Place, Run, consumed
+from stream_processors.runs import Consumed, Place, Run, consumed, counted
 from stream_processors.started import UNTIL_IT_IS, Started
 from stream_processors.step import Reading, Step, T, unmarked
 
 GROUP = "refex-exchange"
-MAX_RECORDS = 1500
 FETCH_BYTES = 512 * 1024  # of one partition; fetched ahead is at most this times the partitions assigned
 SLICE = 64  # records read before the batch being written gets its turn
 GATHER_S = 0.02  # between two looks for what has arrived while a batch is being written; each look is marked
@@ -70,6 +70,7 @@ class Inbox(Generic[T]):
         self._positions: dict[TopicPartition, int] = {}
         self._committed_at = self._passed_at = 0.0
         self._guard = PoisonGuard(limits)
+        self._size = BatchSize()
         self._reading = reading
         self._stopped: set[TopicPartition] = set()
         self._looked_at = 0.0
@@ -87,7 +88,7 @@ class Inbox(Generic[T]):
             try:
                 while True:
                     await self._place(consumer)
-                    read = await self._take(consumer, 200, MAX_RECORDS)
+                    read = await self._take(consumer, 200, self._size.most)
                     await self._gather(consumer, read)
                     again = await self._settle(consumer)
                     await self._pass_markers(consumer, {run.place for run in read})
@@ -111,7 +112,7 @@ class Inbox(Generic[T]):
     async def _gather(self, consumer: AIOKafkaConsumer, read: list[Run[T]]) -> None:
         """Add what arrives while the batch before is written: else it waits until this one is written too."""
         while read and self._writing is not None and not self.reassigned:
-            if (room := MAX_RECORDS - sum(len(run.records) for run in read)) <= 0:
+            if (room := self._size.most - counted(read)) <= 0:
                 break
             written, _ = await asyncio.wait({self._writing}, timeout=GATHER_S)
             read += await self._take(consumer, 0, room)
@@ -225,7 +226,7 @@ class Inbox(Generic[T]):
             ):
                 self.retrying = attempt.num > 1
                 metrics.RETRIES.inc(self.retrying)
-                with attempt:
+                with attempt, self._size.timed(counted(batch)):
                     return await self._step.write(batch, frozenset(self._gaps))
         raise AssertionError("unreachable")
 

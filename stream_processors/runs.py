@@ -95,6 +95,11 @@ def flat(batch: Iterable[Run[T]]) -> Iterator[T]:
     return chain.from_iterable(run.records for run in batch)
 
 
+def counted(batch: Iterable[Run[T]]) -> int:
+    """How many records all runs have."""
+    return sum(len(run.records) for run in batch)
+
+
 def _ascending(place: Place, offsets: list[int], records: Sequence[T]) -> list[Run[T]]:
     if not offsets:
         return []

@@ -8,10 +8,11 @@ from typing import Any, cast
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from infra.kafka import KafkaLogin
+from stream_processors.batch_size import FIRST
 from stream_processors.decode import Raw
 from stream_processors.exchange import Applied
-from stream_processors.inbox import MAX_RECORDS, Inbox
-from stream_processors.runs import Consumed, Place, Run
+from stream_processors.inbox import Inbox
+from stream_processors.runs import Consumed, Place, Run, counted
 
 PLACE = TopicPartition("intake.a", 0)
 AT = datetime(2026, 11, 2, tzinfo=UTC)
@@ -56,10 +57,10 @@ async def gathered(log: Log, writing: bool = True) -> int:
     made._open, made.reassigned = {PLACE}, False
     made._writing = asyncio.create_task(cast(Any, log.written.wait())) if writing else None
     consumer = cast(AIOKafkaConsumer, log)
-    read = await made._take(consumer, 200, MAX_RECORDS)
+    read = await made._take(consumer, 200, FIRST)
     async with asyncio.timeout(5):  # one that never ends fails
         await made._gather(consumer, read)
-    return sum(len(run.records) for run in read)
+    return counted(read)
 
 
 async def test_what_arrives_until_the_batch_before_is_written_is_in_the_next() -> None:
@@ -73,8 +74,8 @@ async def test_a_batch_that_waits_for_nobody_is_taken_as_it_is() -> None:
 
 
 async def test_no_batch_is_larger_than_one_may_be() -> None:
-    log = Log(MAX_RECORDS - 3, 10, 10)
-    assert await gathered(log) == MAX_RECORDS and log.left == 1
+    log = Log(FIRST - 3, 10, 10)
+    assert await gathered(log) == FIRST and log.left == 1
 
 
 async def test_while_nothing_has_come_nothing_is_gathered() -> None:
