@@ -8,7 +8,7 @@ from typing import Any, cast
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from infra.kafka import KafkaLogin
-from stream_processors.batch_size import FIRST
+from stream_processors.batch_size import LEAST
 from stream_processors.decode import Raw
 from stream_processors.exchange import Applied
 from stream_processors.inbox import Inbox
@@ -57,7 +57,7 @@ async def gathered(log: Log, writing: bool = True) -> int:
     made._open, made.reassigned = {PLACE}, False
     made._writing = asyncio.create_task(cast(Any, log.written.wait())) if writing else None
     consumer = cast(AIOKafkaConsumer, log)
-    read = await made._take(consumer, 200, FIRST)
+    read = await made._take(consumer, 200, LEAST)
     async with asyncio.timeout(5):  # one that never ends fails
         await made._gather(consumer, read)
     return counted(read)
@@ -74,8 +74,8 @@ async def test_a_batch_that_waits_for_nobody_is_taken_as_it_is() -> None:
 
 
 async def test_no_batch_is_larger_than_one_may_be() -> None:
-    log = Log(FIRST - 3, 10, 10)
-    assert await gathered(log) == FIRST and log.left == 1
+    log = Log(LEAST - 3, 10, 10)
+    assert await gathered(log) == LEAST and log.left == 1
 
 
 async def test_while_nothing_has_come_nothing_is_gathered() -> None:
