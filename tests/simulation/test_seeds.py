@@ -12,7 +12,7 @@ from tests.simulation.run import OPERATIONS
 FIRST = int(os.environ.get("SIM_FIRST", "0"))
 SEEDS = int(os.environ.get("SIM_SEEDS", "2000"))
 MANY = 20_000
-SHORT = 60
+SHORT = 40
 """Operations of a run in `make test`; the long runs have 300, for the time they take."""
 ROOT = Path(__file__).parents[2]
 
