@@ -25,6 +25,8 @@ LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+EACH_CALL = ("httpx",)
+"""Libraries that log each of their calls at INFO: told of at DEBUG. A demo's own traffic buried its URL and log-ins."""
 UNLISTED = "unlisted"
 Line = dict[str, Any]
 log = structlog.get_logger("refex.process")
@@ -46,6 +48,8 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     handler.setFormatter(_Foreign(write))
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
+    for name in EACH_CALL:
+        logging.getLogger(name).setLevel(level if level <= logging.DEBUG else max(level, logging.WARNING))
     logging.captureWarnings(True)
     logging.raiseExceptions = False  # a record that cannot be formatted would be printed as it is
     sys.excepthook = _ended

@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import structlog
@@ -24,17 +24,17 @@ class Written(io.StringIO):
 
 
 @contextlib.contextmanager
-def written() -> Iterator[Written]:
-    """Everything logged meanwhile, at DEBUG and as JSON; afterwards all is as before."""
+def written(level: Literal["debug", "info"] = "debug") -> Iterator[Written]:
+    """Everything logged meanwhile, as JSON; afterwards all is as before."""
     root, stream = logging.root, Written()
     before = (root.handlers[:], root.level, sys.excepthook, threading.excepthook, sys.unraisablehook)
     kept = structlog.get_config()
-    logs.configure(Settings(log_level="debug", log_format="json"), stream)
+    logs.configure(Settings(log_level=level, log_format="json"), stream)
     try:
         yield stream
     finally:
         logging.captureWarnings(False)
         logging.raiseExceptions = True
-        root.handlers[:], level, sys.excepthook, threading.excepthook, sys.unraisablehook = before
-        root.setLevel(level)
+        root.handlers[:], root_level, sys.excepthook, threading.excepthook, sys.unraisablehook = before
+        root.setLevel(root_level)
         structlog.configure(**kept)

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
@@ -281,3 +281,13 @@ def test_on_a_terminal_a_line_is_for_people() -> None:
     assert _console(line | {"frames": ["api/guard.py:1 x"]}) == (
         "03:04:05.678 error   request failed error=KeyError\n    api/guard.py:1 x"
     )
+
+
+@pytest.mark.parametrize(("level", "told"), [("info", 1), ("debug", 2)])
+def test_each_call_of_a_client_is_told_only_to_who_looks_for_faults(
+    level: Literal["info", "debug"], told: int
+) -> None:
+    with written(level) as out:
+        logging.getLogger("httpx").info("HTTP Request: %s", "GET")
+        logging.getLogger("httpx").warning("HTTP Request: %s", "GET")
+    assert len(out.lines()) == told
