@@ -37,4 +37,6 @@ def written(level: Literal["debug", "info"] = "debug") -> Iterator[Written]:
         logging.raiseExceptions = True
         root.handlers[:], root_level, sys.excepthook, threading.excepthook, sys.unraisablehook = before
         root.setLevel(root_level)
+        for name in logs.EACH_CALL:
+            logging.getLogger(name).setLevel(logging.NOTSET)
         structlog.configure(**kept)
